@@ -1,0 +1,241 @@
+//! Commands: what an operator wants, from a typed line or a tapped button.
+//!
+//! Parse, authorise, plan: the catalogue in `commands/` says what exists and who may use it; the fold
+//! carries it out or refuses with a named reason, and never stays silent. A button is a command whose
+//! text was written beforehand.
+
+mod act;
+mod catalogue;
+mod look;
+mod parse;
+mod target;
+
+pub use catalogue::{ArgKind, CATALOGUE, Catalogue, Confirm, Effect, Group, Spec, Texts};
+pub use parse::{Line, quoted};
+
+use super::access::{self, Authorized};
+use super::delivery::{Class, Draft, Subject};
+use super::input::{Invocation, Origin, Tap};
+use super::message::{Content, NoticeView};
+use super::reason::Reason;
+use super::route::Destination;
+use super::step::{Fold, Reply};
+
+/// A command that has been read and allowed.
+pub struct Call {
+    /// Which.
+    pub spec: &'static Spec,
+    /// With what.
+    pub line: Line,
+    /// By whom.
+    pub who: Authorized,
+    /// From where, when the answer goes there.
+    pub from: Option<Destination>,
+}
+
+/// What came of a command.
+pub enum Answer {
+    /// Something to read.
+    Content(Content),
+    /// It is done; a card tells more, or there is nothing more to tell.
+    Done(Reason),
+}
+
+/// How a command is carried out.
+type Handler = fn(&mut Fold<'_>, &Call) -> Result<Answer, Reason>;
+
+/// Every command's handler, by name.
+const HANDLERS: &[(&str, Handler)] = &[
+    ("status", look::status),
+    ("agents", look::agents),
+    ("agent", look::agent),
+    ("sessions", look::sessions),
+    ("session", look::session),
+    ("tasks", look::tasks),
+    ("task", look::task),
+    ("cost", look::cost),
+    ("alerts", look::alerts),
+    ("approvals", look::approvals),
+    ("why", look::why),
+    ("logs", look::logs),
+    ("whoami", look::whoami),
+    ("help", look::help),
+    ("show", act::show),
+    ("approve", act::approve),
+    ("deny", act::deny),
+    ("revoke", act::revoke),
+    ("ack", act::ack),
+    ("resolve", act::resolve),
+    ("pause", act::pause),
+    ("resume", act::resume),
+    ("kill", act::kill),
+    ("tell", act::tell),
+    ("reassign", act::reassign),
+    ("outbox", act::outbox),
+];
+
+impl Fold<'_> {
+    /// A person wants something.
+    pub(super) fn command(&mut self, invocation: &Invocation) {
+        let text = match &invocation.tap {
+            Some(tap) => match self.tapped(tap, invocation) {
+                Ok(command) => command,
+                Err(reason) => return self.refuse(reason),
+            },
+            None => self.said(invocation),
+        };
+        match self.carry_out(&text, invocation) {
+            Ok(Answer::Done(reason)) => self.answer(reason),
+            Ok(Answer::Content(content)) => self.deliver_answer(content, invocation),
+            Err(reason) => self.deliver_refusal(reason, invocation),
+        }
+    }
+
+    fn carry_out(&mut self, text: &str, invocation: &Invocation) -> Result<Answer, Reason> {
+        let (spec, line) = parse::read(text)?;
+        let who = match access::authorize(&self.w.policy, &invocation.actor, spec) {
+            Ok(who) => who,
+            // Anybody may ask who they are: that is how an account gets into the configuration.
+            Err(reason @ Reason::UnknownPerson { .. }) if spec.name == "whoami" => {
+                return look::stranger(self, &invocation.actor, reason);
+            }
+            Err(reason) => {
+                self.audit_refusal(invocation, spec, &reason);
+                return Err(reason);
+            }
+        };
+        let from = invocation.origin.as_ref().map(|origin| self.destination(origin, &who));
+        let handler = HANDLERS.iter().find(|(name, _)| *name == spec.name).map(|(_, handler)| *handler);
+        let call = Call { spec, line, who, from };
+        handler.map_or(Err(Reason::NothingToDo), |handler| handler(self, &call))
+    }
+
+    fn audit_refusal(&mut self, invocation: &Invocation, spec: &Spec, reason: &Reason) {
+        if spec.effect == Effect::Read {
+            return;
+        }
+        let actor = format!("{}:{}", invocation.actor.channel, invocation.actor.account);
+        let data = serde_json::json!({ "reason": reason });
+        self.audit(&actor, "command.refused", &format!("command:{}", spec.name), data);
+    }
+
+    /// The command behind a button, if the button is still drawn on the card that was tapped.
+    fn tapped(&self, tap: &Tap, invocation: &Invocation) -> Result<String, Reason> {
+        let copy = self.w.copies.get(&tap.copy).ok_or(Reason::UnknownButton)?;
+        let card = self.w.cards.get(&copy.card).ok_or(Reason::UnknownButton)?;
+        let here = invocation.origin.as_ref().is_some_and(|origin| {
+            origin.channel == copy.to.channel && origin.target == copy.to.target
+        });
+        let on_this_message = match (&tap.receipt, &copy.receipt) {
+            (Some(tapped), Some(known)) => tapped == known,
+            // The tap came before the platform's receipt was folded.
+            (Some(_), None) => true,
+            (None, _) => true,
+        };
+        if invocation.actor.channel != copy.to.channel || !here || !on_this_message {
+            return Err(Reason::ForeignButton);
+        }
+        let button = card.buttons.iter().find(|b| b.number == tap.button);
+        match button {
+            Some(button) if self.w.is_drawn(button, copy) => {
+                let words = if button.asks_why { invocation.text.as_str() } else { "" };
+                Ok(format!("{} {words}", button.command).trim().to_owned())
+            }
+            _ => Err(self.why_stale(&card.subject)),
+        }
+    }
+
+    fn why_stale(&self, subject: &Subject) -> Reason {
+        let approval = match subject {
+            Subject::Approval(number) | Subject::FullText(number) => self.w.approvals.get(number),
+            _ => None,
+        };
+        approval.filter(|a| !a.is_pending()).map_or(Reason::StaleButton, super::approval::Approval::already)
+    }
+
+    /// Typed text; a text that answers a card is added to the command that the card stands for.
+    fn said(&self, invocation: &Invocation) -> String {
+        let text = invocation.text.trim();
+        let answered = invocation.origin.as_ref().and_then(|origin| {
+            let receipt = origin.reply_to.as_ref()?;
+            let copy = self.w.copies.values().rev().find(|copy| {
+                copy.receipt.as_ref() == Some(receipt)
+                    && copy.to.channel == origin.channel
+                    && copy.to.target == origin.target
+            })?;
+            self.w.cards.get(&copy.card)?.reply_command.clone()
+        });
+        match answered {
+            Some(command) if !parse::is_command(text) => format!("{command} {text}"),
+            _ => text.to_owned(),
+        }
+    }
+
+    fn destination(&self, origin: &Origin, who: &Authorized) -> Destination {
+        let person = self.w.policy.people.get(&who.person);
+        let kind = self.w.policy.channels.get(&origin.channel).map_or("", |c| c.kind.as_str());
+        // A conversation is a person's own when the platform names it after their account.
+        let own = match kind {
+            "web" => origin.target == who.person,
+            kind => person.and_then(|p| p.accounts.get(kind)) == Some(&origin.target),
+        };
+        Destination {
+            channel: origin.channel.clone(),
+            target: origin.target.clone(),
+            person: own.then(|| who.person.clone()),
+        }
+    }
+
+    fn deliver_answer(&mut self, content: Content, invocation: &Invocation) {
+        let mut reply = Reply { reason: Reason::Done, refused: false, content: None, gate: None };
+        match &invocation.origin {
+            Some(origin) => {
+                let to = self.conversation(origin, invocation);
+                self.send_answer(content, to);
+            }
+            None => reply.content = Some(Box::new(content)),
+        }
+        self.out.reply = Some(reply);
+    }
+
+    fn deliver_refusal(&mut self, reason: Reason, invocation: &Invocation) {
+        // Whoever tapped is told by the platform, privately; whoever typed gets an answer.
+        if let Some(origin) = invocation.origin.as_ref().filter(|_| invocation.tap.is_none()) {
+            let notice = NoticeView { reason: reason.clone(), refused: true };
+            let to = self.conversation(origin, invocation);
+            self.send_answer(Content::Notice(notice), to);
+        }
+        self.refuse(reason);
+    }
+
+    fn conversation(&self, origin: &Origin, invocation: &Invocation) -> Destination {
+        let person = self.w.policy.person_of(&invocation.actor).map(|(name, _)| name.to_owned());
+        Destination { channel: origin.channel.clone(), target: origin.target.clone(), person }
+    }
+
+    /// Sends an answer that will not change.
+    pub fn send_answer(&mut self, content: Content, to: Destination) -> u64 {
+        let draft = Draft {
+            subject: Subject::Nothing,
+            content,
+            class: Class::Reply,
+            severity: None,
+            silent: true,
+            buttons: Vec::new(),
+            must_show: 0,
+        };
+        self.send(draft, vec![(to, None)])
+    }
+}
+
+impl super::world::World {
+    /// Whether a button is drawn on a copy.
+    pub fn is_drawn(&self, button: &super::message::Button, copy: &super::delivery::Copy) -> bool {
+        use super::message::Shown;
+        match button.shown {
+            Shown::Always => true,
+            Shown::WhenWhole => copy.whole,
+            Shown::WhenCut => !copy.whole,
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Commands that change something: decisions, alerts, control.
+
+use serde_json::json;
+
+use super::catalogue::Confirm;
+use super::{Answer, Call};
+use crate::core::approval::{Approval, Reach, Wish};
+use crate::core::arena::Ix;
+use crate::core::control::{ControlState, Order, receipt};
+use crate::core::delivery::{Class, Draft, RowState, Subject};
+use crate::core::message::{Button, ButtonStyle, Content, ControlTarget, ControlView};
+use crate::core::policy::Verb;
+use crate::core::reason::Reason;
+use crate::core::step::Fold;
+use crate::core::text;
+use crate::core::world::Agent;
+
+/// The longest text that is passed on to an agent.
+const MAX_TELL: usize = 4000;
+/// The word by which a destructive command is confirmed.
+const YES: &str = "yes";
+
+type Outcome = Result<Answer, Reason>;
+
+fn needed<'a>(call: &'a Call, place: usize) -> Result<&'a str, Reason> {
+    call.line.word(place).ok_or_else(|| missing(call, place))
+}
+
+fn missing(call: &Call, place: usize) -> Reason {
+    Reason::MissingArgument {
+        command: call.spec.name.clone(),
+        argument: call.spec.args.get(place).map(|a| a.name.clone()).unwrap_or_default(),
+        usage: call.spec.en.usage.clone(),
+    }
+}
+
+fn approval<'a>(f: &'a Fold<'_>, call: &Call) -> Result<&'a Approval, Reason> {
+    let code = needed(call, 0)?;
+    f.w.approval_by_code(code).ok_or_else(|| Reason::NotFound {
+        what: "approval".into(),
+        name: code.to_owned(),
+        nearest: None,
+    })
+}
+
+pub(super) fn approve(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let approval = approval(f, call)?;
+    let number = approval.number;
+    if let Some(from) = &call.from
+        && approval.is_pending()
+        && !f.w.has_read(approval, &from.channel, &from.target)
+    {
+        return Err(Reason::ReadFirst);
+    }
+    let session = call.line.words.iter().skip(1).any(|w| w.eq_ignore_ascii_case("session"));
+    let wish = Wish {
+        approve: true,
+        reach: if session { Reach::Session } else { Reach::Once },
+        note: call.line.note.clone(),
+        stop: false,
+        digest: call.line.key("digest").map(str::to_owned),
+    };
+    f.decide(number, wish, &call.who)?;
+    Ok(Answer::Done(decided(f, number)))
+}
+
+pub(super) fn deny(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let number = approval(f, call)?.number;
+    let stop = call.line.word(1).is_some_and(|w| w.eq_ignore_ascii_case("stop"));
+    let rest = call.line.rest(if stop { 2 } else { 1 });
+    let note = call.line.note.clone().or(Some(rest)).filter(|n| !n.is_empty());
+    let wish = Wish {
+        approve: false,
+        reach: Reach::Once,
+        note: note.map(|n| text::clip(&n, 500)),
+        stop,
+        digest: call.line.key("digest").map(str::to_owned),
+    };
+    f.decide(number, wish, &call.who)?;
+    Ok(Answer::Done(decided(f, number)))
+}
+
+fn decided(f: &Fold<'_>, number: u64) -> Reason {
+    f.w.approvals.get(&number).map_or(Reason::Done, Approval::already)
+}
+
+pub(super) fn show(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let approval = approval(f, call)?;
+    let (number, view) = (approval.number, f.w.approval_view(approval));
+    match call.from.clone() {
+        Some(from) => f.show_all(number, from).map(|()| Answer::Done(Reason::Done)),
+        None => Ok(Answer::Content(Content::Approval(view))),
+    }
+}
+
+pub(super) fn revoke(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let name = needed(call, 0)?.to_owned();
+    let number = name.trim_start_matches(['G', 'g']).parse().ok();
+    if number.is_some_and(|number| f.revoke(number, &call.who.person)) {
+        return Ok(Answer::Done(Reason::Done));
+    }
+    Err(Reason::NotFound { what: "grant".into(), name, nearest: None })
+}
+
+pub(super) fn ack(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let alert = f.w.alert_named(call.line.word(0))?;
+    let number = alert.number;
+    if let Some((person, _)) = alert.acked.as_ref().filter(|_| alert.is_open()) {
+        return Err(Reason::AckedBy { person: person.clone() });
+    }
+    if !alert.is_open() {
+        return Err(Reason::AlreadySo { state: alert.state.as_str().into() });
+    }
+    f.ack(number, &call.who.person);
+    f.audit(&call.who.person, "alert.acked", &format!("alert:{number}"), json!({ "via": call.who.channel }));
+    Ok(Answer::Done(Reason::Done))
+}
+
+pub(super) fn resolve(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let alert = f.w.alert_named(call.line.word(0))?;
+    let number = alert.number;
+    if !alert.is_open() {
+        return Err(Reason::AlreadySo { state: alert.state.as_str().into() });
+    }
+    f.resolve_alert(number, &call.who.person);
+    f.audit(&call.who.person, "alert.resolved", &format!("alert:{number}"), json!({ "via": call.who.channel }));
+    Ok(Answer::Done(Reason::Done))
+}
+
+pub(super) fn pause(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let agents = targets(f, call, Verb::Pause)?;
+    if let [one] = agents.as_slice()
+        && f.w.agents[*one].pause.is_some()
+    {
+        return Err(Reason::AlreadySo { state: "paused".into() });
+    }
+    let until = call.line.lasts.map(|span| f.at.plus(span));
+    let answer = ask(f, call, &agents, &Order::Pause);
+    for agent in agents {
+        f.set_pause(agent, &call.who.person, until);
+    }
+    Ok(answer)
+}
+
+pub(super) fn resume(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let mut agents = targets(f, call, Verb::Resume)?;
+    agents.retain(|ix| f.w.agents[*ix].pause.is_some() || f.w.agents[*ix].reported != crate::core::status::Status::Running);
+    if agents.is_empty() {
+        return Err(Reason::AlreadySo { state: "running".into() });
+    }
+    for agent in &agents {
+        withdraw_pause(f, *agent);
+    }
+    Ok(ask(f, call, &agents, &Order::Resume))
+}
+
+/// A pause that has not reached its agent yet must not reach it after the resume.
+fn withdraw_pause(f: &mut Fold<'_>, agent: Ix<Agent>) {
+    let under_way: Vec<String> = f
+        .w
+        .controls
+        .values()
+        .filter(|c| c.agent == agent && c.order == Order::Pause)
+        .filter(|c| matches!(c.state, ControlState::Asked | ControlState::Waiting))
+        .map(|c| c.id.clone())
+        .collect();
+    for id in under_way {
+        f.end_control(&id, ControlState::Expired, RowState::Dropped, receipt::TOO_LATE);
+    }
+}
+
+pub(super) fn kill(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let agents = targets(f, call, Verb::Kill)?;
+    Ok(ask(f, call, &agents, &Order::Kill))
+}
+
+pub(super) fn tell(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    needed(call, 0)?;
+    let agent = f.w.agent_named(call.line.word(0).unwrap_or_default())?;
+    let words = call.line.note.clone().unwrap_or_else(|| call.line.rest(1));
+    if words.trim().is_empty() {
+        return Err(missing(call, 1));
+    }
+    able(f, &[agent], Verb::Tell)?;
+    Ok(ask(f, call, &[agent], &Order::Tell { text: text::clip(&words, MAX_TELL) }))
+}
+
+pub(super) fn reassign(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let name = needed(call, 0)?;
+    let to = call.line.key("to").ok_or_else(|| missing(call, 1))?;
+    let task = match f.w.task_named(name) {
+        Ok(task) => task,
+        Err(refused) => f.w.agent_named(name).ok().and_then(|ix| f.w.agents[ix].task).ok_or(refused)?,
+    };
+    let to = f.w.agent_named(to)?;
+    let task = &f.w.tasks[task];
+    let doing = task.agents.last().map(|(agent, _)| *agent);
+    let from = doing.ok_or(Reason::NothingToDo)?;
+    able(f, &[from], Verb::Reassign)?;
+    if f.w.agents[from].runtime != f.w.agents[to].runtime {
+        return Err(f.w.cannot(&f.w.agents[to].runtime.clone(), Verb::Reassign));
+    }
+    let order = Order::Reassign { task: task.id.clone(), to: f.w.agents[to].id.clone() };
+    Ok(ask(f, call, &[from], &order))
+}
+
+pub(super) fn outbox(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let (verb, id) = (needed(call, 0)?, needed(call, 1)?);
+    let found = match verb {
+        "retry" => f.revive(id),
+        "drop" => f.drop_dead(id),
+        _ => return Err(Reason::BadArgument { argument: verb.into(), usage: call.spec.en.usage.clone() }),
+    };
+    if !found {
+        return Err(Reason::NotFound { what: "dead row".into(), name: id.into(), nearest: None });
+    }
+    f.audit(&call.who.person, &format!("outbox.{verb}"), &format!("outbox:{id}"), json!({}));
+    Ok(Answer::Done(Reason::Done))
+}
+
+/// The agents that a control command is about, once it is allowed to touch them.
+fn targets(f: &mut Fold<'_>, call: &Call, verb: Verb) -> Result<Vec<Ix<Agent>>, Reason> {
+    if call.line.words.is_empty() && call.line.keys.is_empty() {
+        return Err(missing(call, 0));
+    }
+    let agents = able(f, &f.w.agents_named(&call.line)?, verb)?;
+    let count = agents.len();
+    if count > 1 && call.spec.confirm != Confirm::Never {
+        let typed = call.line.words.iter().any(|w| w.parse() == Ok(count));
+        if !typed {
+            let retype = format!("/{} {} {count}", call.spec.name, call.line.raw);
+            return Err(Reason::CountNeeded { count: u32::try_from(count).unwrap_or(u32::MAX), retype });
+        }
+    } else if call.spec.confirm == Confirm::Always && !call.line.words.iter().any(|w| w == YES) {
+        return Err(ask_back(f, call, verb, agents[0]));
+    }
+    Ok(agents)
+}
+
+/// Those of `agents` whose runtime can do it.
+fn able(f: &Fold<'_>, agents: &[Ix<Agent>], verb: Verb) -> Result<Vec<Ix<Agent>>, Reason> {
+    let can = |ix: &&Ix<Agent>| f.w.policy.can(&f.w.agents[**ix].runtime, verb);
+    let able: Vec<Ix<Agent>> = agents.iter().filter(can).copied().collect();
+    match (able.is_empty(), agents.first()) {
+        (true, Some(first)) => Err(f.w.cannot(&f.w.agents[*first].runtime, verb)),
+        _ => Ok(able),
+    }
+}
+
+/// Says what a destructive command will do, with a button that does it.
+fn ask_back(f: &mut Fold<'_>, call: &Call, verb: Verb, agent: Ix<Agent>) -> Reason {
+    let command = format!("{} {} {YES}", verb.as_str(), f.w.agent_handle(&f.w.agents[agent]));
+    if let Some(from) = call.from.clone() {
+        let target = target_of(f, agent, "planned");
+        let view = view(f, call, verb, None, None, vec![target]);
+        let draft = Draft {
+            subject: Subject::Nothing,
+            content: Content::Control(view),
+            class: Class::Reply,
+            severity: None,
+            silent: true,
+            buttons: vec![Button::new("do_it", command.clone(), ButtonStyle::Danger)],
+            must_show: 0,
+        };
+        f.send(draft, vec![(from, None)]);
+    }
+    Reason::ConfirmNeeded { retype: format!("/{command}") }
+}
+
+/// Asks the runtimes, and shows what was asked on a card that becomes the receipt.
+fn ask(f: &mut Fold<'_>, call: &Call, agents: &[Ix<Agent>], order: &Order) -> Answer {
+    let mut ids = Vec::new();
+    for agent in agents {
+        for session in f.w.live_sessions(*agent) {
+            ids.push(f.control_agent(*agent, session, order.clone(), &call.who.person));
+        }
+    }
+    let words = match order {
+        Order::Tell { text } => Some(text.clone()),
+        _ => None,
+    };
+    let reassign = match order {
+        Order::Reassign { task, to } => Some((task.clone(), to.clone())),
+        _ => None,
+    };
+    let mut view = view(f, call, order.verb(), words, reassign, Vec::new());
+    let Some(from) = call.from.clone() else {
+        view.targets = agents.iter().map(|ix| target_of(f, *ix, "asked")).collect();
+        return Answer::Content(Content::Control(view));
+    };
+    // The card shows the calls that name it, so it needs its number before it can show them.
+    let number = f.w.counters.cards + 1;
+    for id in &ids {
+        if let Some(control) = f.w.controls.get_mut(id) {
+            control.card = Some(number);
+        }
+    }
+    view.targets = f.w.control_targets(number);
+    let draft = Draft {
+        subject: Subject::Control,
+        content: Content::Control(view),
+        class: Class::Reply,
+        severity: None,
+        silent: true,
+        buttons: Vec::new(),
+        must_show: 0,
+    };
+    f.send(draft, vec![(from, None)]);
+    Answer::Done(Reason::Done)
+}
+
+fn view(f: &Fold<'_>, call: &Call, verb: Verb, words: Option<String>, reassign: Option<(String, String)>, targets: Vec<ControlTarget>) -> ControlView {
+    ControlView {
+        verb: verb.as_str().to_owned(),
+        by: call.who.person.clone(),
+        text: words,
+        reassign,
+        until: call.line.lasts.filter(|_| verb == Verb::Pause).map(|span| f.at.plus(span)),
+        targets,
+        at: f.at,
+    }
+}
+
+fn target_of(f: &Fold<'_>, agent: Ix<Agent>, state: &str) -> ControlTarget {
+    let about = &f.w.agents[agent];
+    let session = about.session.and_then(|ix| f.w.sessions.get(ix));
+    ControlTarget {
+        who: f.w.who(about),
+        session: session.map(crate::core::world::Session::short),
+        state: state.to_owned(),
+        note: None,
+        pull: f.w.policy.runtimes.get(&about.runtime).is_some_and(|r| r.pull),
+        can: Vec::new(),
+    }
+}

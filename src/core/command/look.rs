@@ -1,0 +1,284 @@
+//! Commands that only look: lists, details and sums from the World.
+
+mod cost;
+
+use super::catalogue::CATALOGUE;
+use super::{Answer, Call};
+use crate::core::access::Actor;
+use crate::core::approval::Approval;
+use crate::core::message::{
+    AgentView, AgentsView, AlertsView, ApprovalsView, Content, Counts, HelpView, LogsView,
+    SessionView, SessionsView, StatusView, TaskView, TasksView, WhoamiView, WhyView,
+};
+use crate::core::reason::Reason;
+use crate::core::status::Status;
+use crate::core::step::Fold;
+use crate::core::world::{Column, World};
+
+pub(super) use cost::cost;
+
+/// The most rows of a list that is read on a phone.
+const MAX_ROWS: usize = 15;
+
+type Outcome = Result<Answer, Reason>;
+
+fn answer(content: Content) -> Outcome {
+    Ok(Answer::Content(content))
+}
+
+impl World {
+    /// How many agents are in each state that occurs.
+    pub fn counts(&self) -> Counts {
+        Status::ALL
+            .into_iter()
+            .map(|status| (status, self.agents.iter().filter(|(_, a)| a.status() == status).count()))
+            .filter(|(_, count)| *count > 0)
+            .map(|(status, count)| (status, u32::try_from(count).unwrap_or(u32::MAX)))
+            .collect()
+    }
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+pub(super) fn status(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let w = &*f.w;
+    let feeds = w.policy.runtimes.keys().map(|runtime| {
+        let last = w.agents.iter().filter(|(_, a)| a.runtime == *runtime).map(|(_, a)| a.last_seen).max();
+        (runtime.clone(), last)
+    });
+    let broken = w.copies.values().filter_map(|c| Some((c.to.label(), c.dead.clone()?)));
+    let mut broken: Vec<(String, String)> = broken.collect();
+    broken.sort();
+    broken.dedup_by(|a, b| a.0 == b.0);
+    answer(Content::Status(StatusView {
+        counts: w.counts(),
+        agents: number(w.agents.len()),
+        alerts: number(w.alerts.values().filter(|a| a.is_open()).count()),
+        approvals: number(w.approvals.values().filter(|a| a.is_pending()).count()),
+        today: cost::today(f, call),
+        tasks: number(w.tasks.iter().filter(|(_, t)| t.column == Column::Running).count()),
+        feeds: feeds.collect(),
+        waiting: number(w.outstanding.values().filter(|o| !o.dead).count()),
+        broken,
+        unknown_events: w.counters.unknown_events,
+        at: f.at,
+    }))
+}
+
+pub(super) fn agents(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let w = &*f.w;
+    let line = &call.line;
+    let task = line.key("task").map(|name| w.task_named(name)).transpose()?;
+    let wanted = line.key("status").or(line.word(0)).map(str::to_lowercase);
+    let fits = |agent: &crate::core::world::Agent| {
+        line.key("runtime").is_none_or(|runtime| agent.runtime == runtime)
+            && line.key("team").is_none_or(|team| agent.tags.iter().any(|tag| tag == team))
+            && task.is_none_or(|task| agent.task == Some(task))
+            && wanted.as_deref().is_none_or(|word| {
+                agent.status().as_str() == word || agent.name.to_lowercase().contains(word)
+            })
+    };
+    let mut rows: Vec<_> = w
+        .agents
+        .iter()
+        .filter(|(_, agent)| fits(agent))
+        .filter_map(|(ix, _)| w.agent_row(ix))
+        .collect();
+    rows.sort_by(|a, b| (a.status, std::cmp::Reverse(a.last_seen), &a.who.name).cmp(&(b.status, std::cmp::Reverse(b.last_seen), &b.who.name)));
+    let more = rows.len().saturating_sub(MAX_ROWS);
+    rows.truncate(MAX_ROWS);
+    answer(Content::Agents(AgentsView {
+        counts: w.counts(),
+        rows,
+        more,
+        today: cost::today(f, call),
+        filter: Some(line.raw.clone()).filter(|raw| !raw.is_empty()),
+        at: f.at,
+    }))
+}
+
+pub(super) fn agent(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let ix = f.w.agent_named(needed(call)?)?;
+    let agent = &f.w.agents[ix];
+    let row = f.w.agent_row(ix).ok_or(Reason::NothingToDo)?;
+    let can = f.w.policy.runtimes.get(&agent.runtime);
+    let mut sessions: Vec<_> = f
+        .w
+        .sessions
+        .iter()
+        .filter(|(_, s)| s.agent == ix)
+        .filter_map(|(ix, _)| f.w.session_row(ix))
+        .collect();
+    sessions.sort_by_key(|s| std::cmp::Reverse(s.started));
+    sessions.truncate(5);
+    answer(Content::Agent(AgentView {
+        row,
+        sums: agent.sums,
+        can: can.map(|r| r.can.iter().map(|v| v.as_str().to_owned()).collect()).unwrap_or_default(),
+        gauges: agent.gauges.clone(),
+        sessions,
+        at: f.at,
+    }))
+}
+
+pub(super) fn sessions(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let line = &call.line;
+    let agent = line.key("agent").or(line.word(0)).map(|name| f.w.agent_named(name)).transpose()?;
+    let task = line.key("task").map(|name| f.w.task_named(name)).transpose()?;
+    let mut rows: Vec<_> = f
+        .w
+        .sessions
+        .iter()
+        .filter(|(_, s)| agent.is_none_or(|a| s.agent == a))
+        .filter(|(_, s)| task.is_none_or(|t| s.task == Some(t)))
+        .filter(|(_, s)| line.key("runtime").is_none_or(|r| s.runtime == r))
+        .filter_map(|(ix, _)| f.w.session_row(ix))
+        .collect();
+    rows.sort_by(|a, b| (a.ended.is_some(), std::cmp::Reverse(a.started), &a.id).cmp(&(b.ended.is_some(), std::cmp::Reverse(b.started), &b.id)));
+    let more = rows.len().saturating_sub(MAX_ROWS);
+    rows.truncate(MAX_ROWS);
+    let filter = Some(line.raw.clone()).filter(|raw| !raw.is_empty());
+    answer(Content::Sessions(SessionsView { rows, more, filter, at: f.at }))
+}
+
+pub(super) fn session(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let ix = f.w.session_named(needed(call)?)?;
+    let session = &f.w.sessions[ix];
+    let grants = session.grants.iter().map(|g| (format!("G{}", g.number), g.label.clone(), g.by.clone(), g.used));
+    answer(Content::Session(SessionView {
+        row: f.w.session_row(ix).ok_or(Reason::NothingToDo)?,
+        grants: grants.collect(),
+        tools: session.tool_runs.iter().cloned().collect(),
+        progress: session.progress,
+        fault: session.fault.as_ref().map(World::fault_view),
+        at: f.at,
+    }))
+}
+
+pub(super) fn tasks(f: &mut Fold<'_>, _call: &Call) -> Outcome {
+    let w = &*f.w;
+    let counts = Column::ALL.into_iter().map(|column| {
+        (column, number(w.tasks.iter().filter(|(_, t)| t.column == column).count()))
+    });
+    let mut rows: Vec<_> = w.tasks.iter().filter_map(|(ix, _)| w.task_row(ix, f.at)).collect();
+    rows.sort_by(|a, b| (a.column.is_final(), std::cmp::Reverse(a.created), &a.label.id).cmp(&(b.column.is_final(), std::cmp::Reverse(b.created), &b.label.id)));
+    let more = rows.len().saturating_sub(MAX_ROWS);
+    rows.truncate(MAX_ROWS);
+    answer(Content::Tasks(TasksView { counts: counts.filter(|(_, n)| *n > 0).collect(), rows, more, at: f.at }))
+}
+
+pub(super) fn task(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let ix = f.w.task_named(needed(call)?)?;
+    let task = &f.w.tasks[ix];
+    let mut sessions: Vec<_> = task.sessions.iter().filter_map(|s| f.w.session_row(*s)).collect();
+    sessions.truncate(MAX_ROWS);
+    answer(Content::Task(TaskView {
+        row: f.w.task_row(ix, f.at).ok_or(Reason::NothingToDo)?,
+        agents: f.w.cents_by_agent(task),
+        sessions,
+        families: task.families.clone(),
+        note: task.note.clone(),
+        at: f.at,
+    }))
+}
+
+pub(super) fn alerts(f: &mut Fold<'_>, _call: &Call) -> Outcome {
+    let mut open: Vec<_> = f.w.alerts.values().filter(|a| a.is_open()).collect();
+    open.sort_by_key(|a| (a.severity, std::cmp::Reverse(a.number)));
+    let over = f.w.alerts.values().rev().filter(|a| a.fired.is_some() && !a.is_open()).take(5);
+    let rows = open.into_iter().take(MAX_ROWS).chain(over).map(|a| f.w.alert_view(a)).collect();
+    answer(Content::Alerts(AlertsView { rows, at: f.at }))
+}
+
+pub(super) fn approvals(f: &mut Fold<'_>, _call: &Call) -> Outcome {
+    let mut pending: Vec<&Approval> = f.w.approvals.values().filter(|a| a.is_pending()).collect();
+    pending.sort_by_key(|a| (a.expires, a.number));
+    let recent = f.w.approvals.values().rev().filter(|a| !a.is_pending()).take(5);
+    let grants = f.w.sessions.iter().filter(|(_, s)| s.ended.is_none()).flat_map(|(_, s)| {
+        let name = f.w.agents.get(s.agent).map(|a| a.name.clone()).unwrap_or_default();
+        s.grants.iter().map(move |g| (format!("G{}", g.number), name.clone(), g.label.clone(), g.by.clone()))
+    });
+    answer(Content::Approvals(ApprovalsView {
+        pending: pending.into_iter().take(MAX_ROWS).map(|a| f.w.approval_view(a)).collect(),
+        recent: recent.map(|a| f.w.approval_view(a)).collect(),
+        grants: grants.take(MAX_ROWS).collect(),
+        at: f.at,
+    }))
+}
+
+pub(super) fn why(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let name = needed(call)?;
+    if let Some(approval) = f.w.approval_by_code(name) {
+        let (subject, steps) = (approval.code.clone(), approval.trail.0.clone());
+        return answer(Content::Why(WhyView { subject, values: Vec::new(), condition: None, steps }));
+    }
+    let alert = f.w.alert_named(Some(name))?;
+    let condition = f.w.rules.find(&alert.rule).map(|(_, rule)| rule.spec.when.clone());
+    answer(Content::Why(WhyView {
+        subject: alert.code(),
+        values: alert.values.clone(),
+        condition,
+        steps: alert.trail.0.clone(),
+    }))
+}
+
+pub(super) fn logs(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let ix = f.w.session_named(needed(call)?)?;
+    let wanted = call.line.word(1).and_then(|n| n.parse().ok()).unwrap_or(20_usize).clamp(1, 40);
+    let session = &f.w.sessions[ix];
+    let skip = session.lines.len().saturating_sub(wanted);
+    answer(Content::Logs(LogsView {
+        agent: f.w.agents.get(session.agent).map(|a| f.w.who(a)).unwrap_or_default(),
+        session: session.short(),
+        lines: session.lines.iter().skip(skip).cloned().collect(),
+        at: f.at,
+    }))
+}
+
+pub(super) fn whoami(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let known = f.w.policy.people.get(&call.who.person);
+    let may = CATALOGUE.listed().filter(|spec| spec.roles.contains(&call.who.role));
+    let about = known.and_then(|person| {
+        let kind = f.w.policy.channels.get(&call.who.channel)?.kind.clone();
+        Some((kind.clone(), person.accounts.get(&kind).cloned(), person))
+    });
+    let account = about.as_ref().and_then(|(_, account, _)| account.clone());
+    answer(Content::Whoami(WhoamiView {
+        channel: about.as_ref().map_or_else(|| call.who.channel.clone(), |(kind, ..)| kind.clone()),
+        account: account.unwrap_or_else(|| call.who.person.clone()),
+        person: about.map(|(_, _, p)| (call.who.person.clone(), p.role, p.lang.as_str().to_owned(), p.tz.clone())),
+        may: may.map(|spec| spec.name.clone()).collect(),
+    }))
+}
+
+/// An account that nobody in the configuration has: it gets to know its own identifier, nothing else.
+pub(super) fn stranger(f: &Fold<'_>, actor: &Actor, reason: Reason) -> Outcome {
+    let Some(channel) = f.w.policy.channels.get(&actor.channel) else { return Err(reason) };
+    answer(Content::Whoami(WhoamiView {
+        channel: channel.kind.clone(),
+        account: actor.account.clone(),
+        person: None,
+        may: Vec::new(),
+    }))
+}
+
+pub(super) fn help(_f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let word = call.line.word(0).map(|w| w.trim_start_matches('/').to_lowercase());
+    let Some(word) = word else {
+        let may = CATALOGUE.listed().filter(|spec| spec.roles.contains(&call.who.role));
+        let commands = may.map(|spec| spec.name.clone()).collect();
+        return answer(Content::Help(HelpView { commands, detail: false }));
+    };
+    let (spec, _) = super::parse::read(&word)?;
+    answer(Content::Help(HelpView { commands: vec![spec.name.clone()], detail: true }))
+}
+
+fn needed(call: &Call) -> Result<&str, Reason> {
+    call.line.word(0).ok_or_else(|| Reason::MissingArgument {
+        command: call.spec.name.clone(),
+        argument: call.spec.args.first().map(|a| a.name.clone()).unwrap_or_default(),
+        usage: call.spec.en.usage.clone(),
+    })
+}

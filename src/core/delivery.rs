@@ -1,0 +1,427 @@
+//! Delivery: cards, their copies, and the outbox rows that bring each copy up to date.
+//!
+//! A card is what is said about one subject; a copy is that card in one conversation. A copy has at
+//! most one outbox row at a time, and the row does not carry the content: whoever sends it reads the
+//! card as it is then. So edits coalesce, a copy never goes back to an older state, and messages of
+//! one conversation key keep their order.
+
+mod outcome;
+mod retry;
+
+use serde::{Deserialize, Serialize};
+
+use super::arena::Ix;
+use super::control::ControlCall;
+use super::message::{Button, Content, Labels};
+use super::policy::Severity;
+use super::reason::Reason;
+use super::route::{Audience, Destination};
+use super::step::Fold;
+use super::time::{Span, Ts};
+use super::world::Task;
+
+pub use outcome::{SendOutcome, SendResult};
+pub use retry::{Class, jitter};
+
+/// What a card is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// An alert.
+    Alert(u64),
+    /// An approval.
+    Approval(u64),
+    /// A task.
+    Task(Ix<Task>),
+    /// Control calls that were asked together; the number is that of the card itself.
+    Control,
+    /// A piece of an approval's full text.
+    FullText(u64),
+    /// An answer, or something that will not change.
+    Nothing,
+}
+
+/// What whoever got an alert believes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// That it fires.
+    Firing,
+    /// That it is over.
+    Resolved,
+}
+
+/// What is said about one subject.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// Number; only grows.
+    pub number: u64,
+    /// What it is about.
+    pub subject: Subject,
+    /// What it says.
+    pub content: Content,
+    /// How its copies are sent.
+    pub class: Class,
+    /// How important it is.
+    pub severity: Option<Severity>,
+    /// It makes no sound.
+    pub silent: bool,
+    /// Grows with every change.
+    pub version: u32,
+    /// Its buttons.
+    pub buttons: Vec<Button>,
+    /// The next button's number.
+    pub next_button: u16,
+    /// Its copies.
+    pub copies: Vec<u64>,
+    /// For an alert: which version began to say what.
+    pub told: Vec<(u32, Told)>,
+    /// The command that a text written under it stands for; the text is added.
+    pub reply_command: Option<String>,
+    /// It will not change any more.
+    pub closed: bool,
+    /// When it was made.
+    pub created: Ts,
+    /// When it was last changed.
+    pub updated: Ts,
+}
+
+impl Card {
+    /// What a version tells about its alert.
+    pub fn told_by(&self, version: u32) -> Option<Told> {
+        self.told.iter().rev().find(|(since, _)| *since <= version).map(|(_, told)| *told)
+    }
+}
+
+/// A card in one conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Copy {
+    /// Number; only grows.
+    pub number: u64,
+    /// The card.
+    pub card: u64,
+    /// Where it is.
+    pub to: Destination,
+    /// The whole text fits there.
+    pub whole: bool,
+    /// The version that was sent last; 0 before the first.
+    pub sent: u32,
+    /// What whoever reads there believes of the alert.
+    pub told: Option<Told>,
+    /// What the platform calls the message.
+    pub receipt: Option<String>,
+    /// The outbox row that brings it up to date.
+    pub outstanding: Option<String>,
+    /// Why it will not be sent any more.
+    pub dead: Option<String>,
+    /// The copy under which it hangs.
+    pub parent: Option<u64>,
+    /// Copies that hang under it and wait for their turn.
+    pub queue: Vec<u64>,
+    /// A copy that hangs under it is being sent.
+    pub busy: bool,
+}
+
+/// A row of the outbox: something that must happen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutboxRow {
+    /// Identity; sorts by time. Also the idempotency key.
+    pub id: String,
+    /// What must happen.
+    pub work: Work,
+    /// Name of the channel or of the runtime.
+    pub via: String,
+    /// How it is sent.
+    pub class: Class,
+    /// Not before.
+    pub due: Ts,
+    /// Not after.
+    pub expires: Ts,
+}
+
+/// What an outbox row is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Work {
+    /// Bring a copy up to date.
+    Deliver {
+        /// The copy.
+        copy: u64,
+    },
+    /// Ask a runtime for something.
+    Control(ControlCall),
+}
+
+/// A row that is not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outstanding {
+    /// The copy, when it is a delivery.
+    pub copy: Option<u64>,
+    /// How it is sent.
+    pub class: Class,
+    /// Attempts of which nobody knows whether they arrived.
+    pub uncertain: u32,
+    /// Not after.
+    pub expires: Ts,
+    /// Given up, until a person retries or drops it.
+    pub dead: bool,
+}
+
+/// The new state of an outbox row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    /// The row.
+    pub id: String,
+    /// Its state.
+    pub state: RowState,
+    /// Not before.
+    pub due: Ts,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// What was answered.
+    pub receipt: Option<String>,
+}
+
+/// States of an outbox row. A courier adds `leased` while it works on one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowState {
+    /// To be done when it is due.
+    Ready,
+    /// To be done again, although it may have happened.
+    Uncertain,
+    /// The runtime fetches it.
+    Waiting,
+    /// Done.
+    Sent,
+    /// Given up; listed until a person looks.
+    Dead,
+    /// Not needed any more.
+    Dropped,
+}
+
+impl RowState {
+    /// The word in the table.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Uncertain => "uncertain",
+            Self::Waiting => "waiting",
+            Self::Sent => "sent",
+            Self::Dead => "dead",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+/// A card to be made.
+pub struct Draft {
+    /// What it is about.
+    pub subject: Subject,
+    /// What it says.
+    pub content: Content,
+    /// How its copies are sent.
+    pub class: Class,
+    /// How important it is.
+    pub severity: Option<Severity>,
+    /// It makes no sound.
+    pub silent: bool,
+    /// Its buttons, unnumbered.
+    pub buttons: Vec<Button>,
+    /// Length of the text that must be shown whole, in UTF-16 units.
+    pub must_show: usize,
+}
+
+/// What stands on a card besides the text that must be shown whole, in UTF-16 units, generously.
+const CARD_REST: usize = 1400;
+/// Rows of answers are dropped after this: an old answer is worse than none.
+const REPLY_LIVES: Span = Span::mins(15);
+/// Other rows are given up after this.
+const ROW_LIVES: Span = Span::hours(24);
+
+impl Fold<'_> {
+    /// Makes a card and sends it where its labels lead. Returns its number and why it went where.
+    pub fn tell(&mut self, draft: Draft, labels: &Labels, audience: Audience) -> (u64, Vec<Reason>) {
+        let chosen = self.w.destinations(labels, audience);
+        let mut why: Vec<Reason> = chosen
+            .iter()
+            .map(|(to, route)| Reason::Routed { route: route.clone(), to: to.label() })
+            .collect();
+        if why.is_empty() {
+            why.push(Reason::NobodyToTell);
+        }
+        let to = chosen.into_iter().map(|(to, _)| (to, None)).collect();
+        (self.send(draft, to), why)
+    }
+
+    /// Makes a card and sends it to `to`, each copy under its parent when it has one.
+    pub fn send(&mut self, draft: Draft, to: Vec<(Destination, Option<u64>)>) -> u64 {
+        self.w.counters.cards += 1;
+        let number = self.w.counters.cards;
+        let must_show = draft.must_show;
+        let mut card = Card {
+            number,
+            subject: draft.subject,
+            content: draft.content,
+            class: draft.class,
+            severity: draft.severity,
+            silent: draft.silent,
+            version: 1,
+            buttons: Vec::new(),
+            next_button: 1,
+            copies: Vec::new(),
+            told: Vec::new(),
+            reply_command: None,
+            closed: false,
+            created: self.at,
+            updated: self.at,
+        };
+        set_buttons(&mut card, draft.buttons);
+        let copies: Vec<u64> = to
+            .into_iter()
+            .map(|(to, parent)| self.make_copy(number, to, parent, must_show))
+            .collect();
+        card.copies.clone_from(&copies);
+        self.w.cards.insert(number, card);
+        self.out.changed.cards.insert(number);
+        for copy in copies {
+            self.emit(copy);
+        }
+        number
+    }
+
+    fn make_copy(&mut self, card: u64, to: Destination, parent: Option<u64>, must_show: usize) -> u64 {
+        self.w.counters.copies += 1;
+        let number = self.w.counters.copies;
+        let limit = self.w.policy.channels.get(&to.channel).and_then(|c| c.text_limit);
+        let copy = Copy {
+            number,
+            card,
+            to,
+            whole: limit.is_none_or(|limit| must_show + CARD_REST <= limit),
+            sent: 0,
+            told: None,
+            receipt: None,
+            outstanding: None,
+            dead: None,
+            parent,
+            queue: Vec::new(),
+            busy: false,
+        };
+        self.w.copies.insert(number, copy);
+        self.out.changed.copies.insert(number);
+        number
+    }
+
+    /// Changes what a card says and brings its copies up to date. Unchanged buttons keep their numbers.
+    pub fn revise(&mut self, number: u64, content: Content, buttons: Vec<Button>) {
+        let at = self.at;
+        let Some(card) = self.w.cards.get_mut(&number) else { return };
+        let before = card.buttons.clone();
+        set_buttons(card, buttons);
+        if card.content == content && card.buttons == before {
+            return;
+        }
+        card.content = content;
+        card.version += 1;
+        card.updated = at;
+        let copies = card.copies.clone();
+        self.out.changed.cards.insert(number);
+        for copy in copies {
+            self.emit(copy);
+        }
+    }
+
+    /// Marks that from its current version on the card tells this about its alert.
+    pub fn mark_told(&mut self, number: u64, told: Told) {
+        if let Some(card) = self.w.cards.get_mut(&number)
+            && card.told_by(card.version) != Some(told)
+        {
+            card.told.push((card.version, told));
+            self.out.changed.cards.insert(number);
+        }
+    }
+
+    /// The card will not change any more.
+    pub fn close_card(&mut self, number: u64) {
+        if let Some(card) = self.w.cards.get_mut(&number) {
+            card.closed = true;
+        }
+    }
+
+    /// Makes the outbox row that brings a copy up to date, unless there is one or none is needed.
+    pub fn emit(&mut self, number: u64) {
+        let Some(copy) = self.w.copies.get(&number) else { return };
+        let Some(card) = self.w.cards.get(&copy.card) else { return };
+        if copy.outstanding.is_some() || copy.dead.is_some() || copy.sent >= card.version {
+            return;
+        }
+        if copy.sent == 0
+            && let Some(parent) = copy.parent
+            && !self.may_hang(parent, number)
+        {
+            return;
+        }
+        let Some(copy) = self.w.copies.get(&number) else { return };
+        let Some(card) = self.w.cards.get(&copy.card) else { return };
+        let lives = if card.class == Class::Reply { REPLY_LIVES } else { ROW_LIVES };
+        let (class, via) = (card.class, copy.to.channel.clone());
+        let id = self.row_id();
+        let expires = self.at.plus(lives);
+        self.out.outbox.push(OutboxRow {
+            id: id.clone(),
+            work: Work::Deliver { copy: number },
+            via,
+            class,
+            due: self.at,
+            expires,
+        });
+        let waits = Outstanding { copy: Some(number), class, uncertain: 0, expires, dead: false };
+        self.w.outstanding.insert(id.clone(), waits);
+        if let Some(copy) = self.w.copies.get_mut(&number) {
+            copy.outstanding = Some(id);
+            self.out.changed.copies.insert(number);
+        }
+    }
+
+    /// Whether `child` may be sent under `parent` now; if not, it is queued there.
+    fn may_hang(&mut self, parent: u64, child: u64) -> bool {
+        let Some(parent) = self.w.copies.get_mut(&parent) else { return true };
+        if parent.dead.is_some() {
+            return true;
+        }
+        if parent.sent > 0 && !parent.busy {
+            parent.busy = true;
+            return true;
+        }
+        if !parent.queue.contains(&child) {
+            parent.queue.push(child);
+        }
+        false
+    }
+
+    /// A new identity for an outbox row: time-ordered, and the same whenever this log is folded.
+    pub fn row_id(&mut self) -> String {
+        self.made += 1;
+        format!("ob_{:012x}_{:03x}", self.w.pos, self.made)
+    }
+}
+
+/// Gives `wanted` to the card; a button that was already there keeps its number.
+fn set_buttons(card: &mut Card, wanted: Vec<Button>) {
+    let before = std::mem::take(&mut card.buttons);
+    card.buttons = wanted
+        .into_iter()
+        .map(|mut button| {
+            let same = before.iter().find(|b| b.command == button.command && b.shown == button.shown);
+            button.number = same.map_or_else(
+                || {
+                    card.next_button += 1;
+                    card.next_button - 1
+                },
+                |b| b.number,
+            );
+            button
+        })
+        .collect();
+}

@@ -1,0 +1,236 @@
+//! What channels answered, and what follows.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{RowState, Settlement, Subject};
+use crate::core::reason::Reason;
+use crate::core::step::Fold;
+use crate::core::time::{Span, Ts};
+
+/// The end of one attempt to bring a copy up to date.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendOutcome {
+    /// The outbox row.
+    pub id: String,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// The card's version that was sent.
+    pub version: u32,
+    /// What was answered.
+    pub result: SendResult,
+}
+
+/// What a channel answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum SendResult {
+    /// It was taken.
+    Sent {
+        /// What the platform calls the message.
+        receipt: String,
+    },
+    /// Not now.
+    Retry {
+        /// What went wrong, without any secret.
+        error: String,
+        /// What the platform asked to wait.
+        after: Option<Span>,
+        /// It may have arrived all the same.
+        uncertain: bool,
+    },
+    /// The destination does not exist any more, or does not want us.
+    Gone {
+        /// What was said.
+        error: String,
+    },
+    /// The message will never be taken.
+    Rejected {
+        /// What was said.
+        error: String,
+    },
+    /// The destination has moved.
+    Moved {
+        /// Its new name.
+        target: String,
+    },
+    /// The message that was to be changed is not there any more.
+    EditLost,
+}
+
+impl Fold<'_> {
+    /// A channel has answered.
+    pub(in crate::core) fn sent(&mut self, outcome: &SendOutcome) {
+        let waits = self.w.outstanding.get(&outcome.id).filter(|waits| !waits.dead);
+        let known = waits.and_then(|waits| waits.copy);
+        let Some(copy) = known.filter(|copy| self.w.copies.contains_key(copy)) else {
+            return;
+        };
+        match &outcome.result {
+            SendResult::Sent { receipt } => self.was_sent(copy, outcome, receipt),
+            SendResult::Retry { error, after, uncertain } => {
+                self.try_again(copy, outcome, error, *after, *uncertain);
+            }
+            SendResult::Gone { error } | SendResult::Rejected { error } => {
+                self.give_up(copy, &outcome.id, error);
+            }
+            SendResult::Moved { target } => self.has_moved(copy, outcome, target),
+            SendResult::EditLost => {
+                if let Some(copy) = self.w.copies.get_mut(&copy) {
+                    copy.receipt = None;
+                    copy.sent = 0;
+                }
+                self.settle(&outcome.id, RowState::Ready, self.at, None, None);
+            }
+        }
+        self.out.changed.copies.insert(copy);
+    }
+
+    fn was_sent(&mut self, number: u64, outcome: &SendOutcome, receipt: &str) {
+        self.settle(&outcome.id, RowState::Sent, self.at, None, Some(receipt.to_owned()));
+        self.w.outstanding.remove(&outcome.id);
+        let Some(copy) = self.w.copies.get_mut(&number) else { return };
+        let first = copy.sent == 0;
+        copy.outstanding = None;
+        copy.sent = copy.sent.max(outcome.version);
+        copy.receipt = Some(receipt.to_owned());
+        let (card, to) = (copy.card, copy.to.label());
+        if let Some(card) = self.w.cards.get(&card) {
+            copy.told = card.told_by(outcome.version).or(copy.told);
+        }
+        if first {
+            let reason = Reason::Sent { to, receipt: receipt.to_owned(), attempt: outcome.attempt };
+            self.note_on_subject(card, reason);
+            self.full_text_delivered(number);
+        }
+        self.release_children(number, first);
+        self.emit(number);
+    }
+
+    fn try_again(&mut self, number: u64, outcome: &SendOutcome, error: &str, after: Option<Span>, uncertain: bool) {
+        let Some(waits) = self.w.outstanding.get_mut(&outcome.id) else { return };
+        waits.uncertain += u32::from(uncertain);
+        let due = waits
+            .class
+            .next_attempt(&outcome.id, outcome.attempt, waits.uncertain, self.at, after)
+            .filter(|due| *due < waits.expires);
+        let Some(due) = due else {
+            self.give_up(number, &outcome.id, error);
+            return;
+        };
+        let state = if uncertain { RowState::Uncertain } else { RowState::Ready };
+        self.settle(&outcome.id, state, due, Some(error.to_owned()), None);
+        if let Some(copy) = self.w.copies.get(&number) {
+            let to = copy.to.label();
+            let reason = Reason::SendRetried { to, error: error.to_owned(), due, uncertain };
+            self.note_on_subject(copy.card, reason);
+        }
+    }
+
+    /// The row stays known as dead until a person retries or drops it.
+    fn give_up(&mut self, number: u64, id: &str, error: &str) {
+        self.settle(id, RowState::Dead, self.at, Some(error.to_owned()), None);
+        if let Some(waits) = self.w.outstanding.get_mut(id) {
+            waits.dead = true;
+        }
+        let Some(copy) = self.w.copies.get_mut(&number) else { return };
+        copy.outstanding = None;
+        copy.dead = Some(error.to_owned());
+        let (card, to) = (copy.card, copy.to.label());
+        self.note_on_subject(card, Reason::SendDead { to, error: error.to_owned() });
+        self.release_children(number, true);
+    }
+
+    /// A person wants a dead row tried again. Returns whether there was one.
+    pub fn revive(&mut self, id: &str) -> bool {
+        let Some(copy) = self.dead_row(id) else { return false };
+        let expires = self.at.plus(super::ROW_LIVES);
+        if let Some(waits) = self.w.outstanding.get_mut(id) {
+            waits.dead = false;
+            waits.uncertain = 0;
+            waits.expires = expires;
+        }
+        if let Some(copy) = self.w.copies.get_mut(&copy) {
+            copy.dead = None;
+            copy.outstanding = Some(id.to_owned());
+        }
+        self.out.changed.copies.insert(copy);
+        self.settle(id, RowState::Ready, self.at, None, None);
+        true
+    }
+
+    /// A person gives a dead row up for good. Returns whether there was one.
+    pub fn drop_dead(&mut self, id: &str) -> bool {
+        if self.dead_row(id).is_none() {
+            return false;
+        }
+        self.w.outstanding.remove(id);
+        self.settle(id, RowState::Dropped, self.at, None, None);
+        true
+    }
+
+    fn dead_row(&self, id: &str) -> Option<u64> {
+        self.w.outstanding.get(id).filter(|waits| waits.dead)?.copy
+    }
+
+    fn has_moved(&mut self, number: u64, outcome: &SendOutcome, target: &str) {
+        let Some(copy) = self.w.copies.get_mut(&number) else { return };
+        let from = copy.to.label();
+        let key = (copy.to.channel.clone(), copy.to.target.clone());
+        let card = copy.card;
+        target.clone_into(&mut copy.to.target);
+        if key.1 != target {
+            self.w.moved.insert(key, target.to_owned());
+        }
+        self.settle(&outcome.id, RowState::Ready, self.at, None, None);
+        let reason = Reason::TargetMoved { from: from.clone(), to: target.to_owned() };
+        self.note_on_subject(card, reason);
+        self.audit("sereno", "destination.moved", &from, json!({ "to": target }));
+    }
+
+    /// Lets the next copy that hangs under `number` go; `number` may itself hang under another one.
+    fn release_children(&mut self, number: u64, first: bool) {
+        if first && let Some(parent) = self.w.copies.get(&number).and_then(|c| c.parent) {
+            if let Some(parent) = self.w.copies.get_mut(&parent) {
+                parent.busy = false;
+            }
+            self.next_child(parent);
+        }
+        self.next_child(number);
+    }
+
+    fn next_child(&mut self, parent: u64) {
+        let next = self.w.copies.get_mut(&parent).and_then(|copy| {
+            let ready = !copy.busy && !copy.queue.is_empty();
+            ready.then(|| copy.queue.remove(0))
+        });
+        if let Some(child) = next {
+            self.emit(child);
+        }
+    }
+
+    /// Changes an outbox row.
+    pub fn settle(&mut self, id: &str, state: RowState, due: Ts, error: Option<String>, receipt: Option<String>) {
+        self.out.settled.push(Settlement { id: id.to_owned(), state, due, error, receipt });
+    }
+
+    /// Adds to the trail of what a card is about.
+    pub fn note_on_subject(&mut self, card: u64, reason: Reason) {
+        let at = self.at;
+        match self.w.cards.get(&card).map(|c| c.subject.clone()) {
+            Some(Subject::Alert(number)) => {
+                if let Some(alert) = self.w.alerts.get_mut(&number) {
+                    alert.trail.push(at, reason);
+                    self.out.changed.alerts.insert(number);
+                }
+            }
+            Some(Subject::Approval(number) | Subject::FullText(number)) => {
+                if let Some(approval) = self.w.approvals.get_mut(&number) {
+                    approval.trail.push(at, reason);
+                    self.out.changed.approvals.insert(number);
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Everything that happens, as it stands in the log.
+
+use serde::{Deserialize, Serialize};
+
+use super::access::Actor;
+use super::control::{ControlOutcome, Point};
+use super::delivery::SendOutcome;
+use super::event::Event;
+use super::policy::Policy;
+use super::time::Ts;
+
+/// One entry of the log: what happened, at which position, and when it was folded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// Position in the log, from 1, without gaps.
+    pub pos: u64,
+    /// When it was folded; never earlier than the entry before.
+    pub at: Ts,
+    /// What happened.
+    pub body: Body,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Body {
+    /// A runtime reported something.
+    Event(Box<Reported>),
+    /// A person wants something.
+    Command(Invocation),
+    /// A channel answered to a send.
+    Sent(SendOutcome),
+    /// A runtime answered to a control call.
+    Controlled(ControlOutcome),
+    /// A deadline is due.
+    Tick,
+    /// The configuration has changed.
+    Policy(Box<Policy>),
+    /// A link to the page was made for a person.
+    LinkIssued {
+        /// SHA-256 of the link's token, hexadecimal.
+        token: String,
+        /// For whom.
+        person: String,
+        /// Until when it can be used.
+        expires: Ts,
+    },
+    /// Somebody used a link to the page.
+    LinkUsed {
+        /// SHA-256 of the link's token, hexadecimal.
+        token: String,
+        /// SHA-256 of the new session's token, hexadecimal.
+        session: String,
+        /// Until when the session lives.
+        expires: Ts,
+    },
+    /// Somebody left the page.
+    SignedOut {
+        /// SHA-256 of the session's token, hexadecimal.
+        session: String,
+    },
+}
+
+/// An event and the runtime that reported it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reported {
+    /// Name of the runtime in the configuration.
+    pub runtime: String,
+    /// When intake received it.
+    pub received: Ts,
+    /// The agent waits for an answer at this point of its work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Point>,
+    /// The event.
+    pub event: Event,
+}
+
+/// What a person wants: typed text, or a button that was tapped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invocation {
+    /// Who.
+    pub actor: Actor,
+    /// Typed text; empty for a button.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// The button that was tapped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tap: Option<Tap>,
+    /// Where it was said, and where the answer goes. `None` when only the caller wants to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// A button that was tapped. Its adapter has checked that the token is ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tap {
+    /// The copy of the card that carries it.
+    pub copy: u64,
+    /// The button's number on that card.
+    pub button: u16,
+    /// What the platform calls the message on which it was tapped, when it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+}
+
+/// Where something was said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Name of the channel.
+    pub channel: String,
+    /// The conversation there, such as a chat.
+    pub target: String,
+    /// What the platform calls the message that was answered, when it is an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+}

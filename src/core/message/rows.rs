@@ -1,0 +1,140 @@
+//! Rows and labels made from the World, for lists, cards and read models alike.
+
+use serde_json::Value;
+
+use super::{AgentRow, FaultView, SessionRow, TaskLabel, TaskRow, Who};
+use crate::core::arena::Ix;
+use crate::core::event::{Action, Fault};
+use crate::core::time::Ts;
+use crate::core::world::{Agent, Basis, Session, Task, World};
+
+/// What an action would do: on one line for the lock screen, and whole.
+///
+/// A tool with a `command` shows that; a tool that works on a file names it; anything else shows its
+/// arguments. Whatever is not in the whole text is listed beside it by the card.
+pub fn action_text(action: &Action) -> (String, String) {
+    let field = |name: &str| action.input.get(name).and_then(Value::as_str);
+    if let Some(command) = field("command") {
+        return (command.to_owned(), command.to_owned());
+    }
+    let whole = match &action.input {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Object(map) => map.iter().map(|(key, value)| format!("{key}: {}", plain(value))).collect::<Vec<_>>().join("\n"),
+        other => other.to_string(),
+    };
+    let about = ["file_path", "path", "notebook_path", "url", "query", "pattern"].into_iter().find_map(field);
+    let headline = about.map_or_else(|| action.tool.clone(), |about| format!("{} {about}", action.tool));
+    (headline, whole)
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => serde_json::to_string_pretty(other).unwrap_or_else(|_| other.to_string()),
+    }
+}
+
+impl World {
+    /// Who an agent is.
+    pub fn who(&self, agent: &Agent) -> Who {
+        Who {
+            name: agent.name.clone(),
+            id: agent.id.clone(),
+            role: agent.role.clone(),
+            runtime: agent.runtime.clone(),
+            model: agent.model.as_deref().map(|m| self.policy.price_of(m).label.to_owned()),
+        }
+    }
+
+    /// A task by its name.
+    pub fn task_label(task: &Task) -> TaskLabel {
+        TaskLabel { id: task.id.clone(), title: task.title.clone() }
+    }
+
+    /// An error as a list shows it.
+    pub fn fault_view(fault: &Fault) -> FaultView {
+        FaultView { kind: fault.kind.clone(), message: fault.message.clone(), retry_at: fault.retry_at }
+    }
+
+    /// `runtime/identity`: names an agent without doubt.
+    pub fn agent_key(&self, ix: Ix<Agent>) -> String {
+        self.agents.get(ix).map_or_else(|| "?".into(), |a| format!("{}/{}", a.runtime, a.id))
+    }
+
+    /// How a command names an agent without doubt.
+    pub fn agent_handle(&self, agent: &Agent) -> String {
+        crate::core::command::quoted(&format!("{}/{}", agent.runtime, agent.id))
+    }
+
+    /// An agent as lists show it.
+    pub fn agent_row(&self, ix: Ix<Agent>) -> Option<AgentRow> {
+        let agent = self.agents.get(ix)?;
+        let session = agent.session.and_then(|s| self.sessions.get(s)).filter(|s| s.agent == ix);
+        let wants = (agent.asking > 0)
+            .then(|| self.approvals.values().find(|a| a.agent == ix && a.is_pending()))
+            .flatten();
+        let sums = session.map_or(&agent.sums, |s| &s.sums);
+        let known = session.map_or(agent.sums.calls > 0, |s| s.basis != Basis::Unknown);
+        Some(AgentRow {
+            who: self.who(agent),
+            status: agent.status(),
+            phase: agent.phase.clone(),
+            since: wants.map_or(agent.since, |a| a.asked),
+            task: agent.task.and_then(|t| self.tasks.get(t)).map(Self::task_label),
+            session: session.map(Session::short),
+            wants: wants.map(|a| action_text(&a.action).0),
+            fault: agent.fault.as_ref().map(Self::fault_view),
+            step: session.and_then(|s| s.step.clone()),
+            progress: session.map(|s| s.progress).unwrap_or_default(),
+            paused: agent.pause.as_ref().map(|p| (p.by.clone(), p.confirmed)),
+            branch: session.and_then(|s| s.branch.clone()),
+            tokens: sums.tokens.total(),
+            cost: known.then_some(sums.cost),
+            started: session.map(|s| s.started),
+            last_seen: agent.last_seen,
+            tags: agent.tags.clone(),
+        })
+    }
+
+    /// A session as lists show it.
+    pub fn session_row(&self, ix: Ix<Session>) -> Option<SessionRow> {
+        let session = self.sessions.get(ix)?;
+        Some(SessionRow {
+            id: session.id.clone(),
+            short: session.short(),
+            agent: self.agents.get(session.agent).map(|a| self.who(a)).unwrap_or_default(),
+            task: session.task.and_then(|t| self.tasks.get(t)).map(Self::task_label),
+            status: session.status,
+            phase: session.phase.clone(),
+            started: session.started,
+            ended: session.ended,
+            last_seen: session.last_seen,
+            sums: session.sums,
+            basis: session.basis,
+            difference: session.difference,
+            cwd: session.cwd.clone(),
+            branch: session.branch.clone(),
+        })
+    }
+
+    /// A task as lists show it.
+    pub fn task_row(&self, ix: Ix<Task>, now: Ts) -> Option<TaskRow> {
+        let task = self.tasks.get(ix)?;
+        let names = task.agents.iter().filter_map(|(a, _)| self.agents.get(*a));
+        let sessions = task.sessions.iter().filter_map(|s| self.sessions.get(*s));
+        Some(TaskRow {
+            label: Self::task_label(task),
+            column: task.column,
+            agents: names.map(|a| a.name.clone()).collect(),
+            sessions: sessions.map(Session::short).collect(),
+            sums: task.sums,
+            progress: task.progress,
+            steps: task.steps.clone(),
+            created: task.created,
+            ended: task.ended,
+            took: task.ended.unwrap_or(now).since(task.began()),
+            url: task.url.clone(),
+        })
+    }
+}

@@ -1,0 +1,40 @@
+//! The pure core: events in, decisions out. No I/O, no clock, no randomness, no logging.
+//!
+//! | module | knows |
+//! |---|---|
+//! | [`event`], [`input`] | what runtimes report; everything that happens, as it stands in the log |
+//! | [`world`], [`report`] | what is believed now; what an event changes |
+//! | [`signal`], [`rule`], [`alert`] | what rules read; conditions compiled into an index; episodes |
+//! | [`approval`], [`control`] | questions from agents; what people ask of agents |
+//! | [`command`], [`access`] | what operators want; who may do what |
+//! | [`message`], [`route`], [`delivery`] | what is said; to whom; how each copy is brought up to date |
+//! | [`money`], [`time`], [`text`], [`digest`], [`status`] | amounts, instants, hostile text, bindings, the vocabulary |
+//! | [`audit`], [`reason`], [`signin`], [`policy`], [`schedule`], [`arena`] | proof, names for decisions, the page's sessions, the configuration as data, deadlines, a slab |
+//! | [`step`] | the fold itself |
+
+pub mod access;
+pub mod alert;
+pub mod approval;
+pub mod arena;
+pub mod audit;
+pub mod command;
+pub mod control;
+pub mod delivery;
+pub mod digest;
+pub mod event;
+pub mod input;
+pub mod message;
+pub mod money;
+pub mod policy;
+pub mod reason;
+pub mod report;
+pub mod route;
+pub mod rule;
+pub mod schedule;
+pub mod signal;
+pub mod signin;
+pub mod status;
+pub mod step;
+pub mod text;
+pub mod time;
+pub mod world;

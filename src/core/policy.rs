@@ -1,0 +1,257 @@
+//! The configuration that decisions depend on, as data in the log.
+//!
+//! When the configuration changes, the new policy is appended like any other input, so that folding
+//! the log again decides as it was decided then. It holds no secret and no address of a server.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::access::{Actor, Role};
+use super::money::{self, Listed, Price};
+use super::time::Span;
+
+/// Languages that sereno speaks.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Lang {
+    #[default]
+    En,
+    Es,
+}
+
+impl Lang {
+    /// Both languages, the fallback first.
+    pub const ALL: [Self; 2] = [Self::En, Self::Es];
+
+    /// ISO 639-1 code.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Es => "es",
+        }
+    }
+}
+
+/// How important something is; also how loud it is told.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Someone should act now.
+    Critical,
+    /// Someone should look soon.
+    Warning,
+    /// Worth knowing; told without a sound.
+    Info,
+    /// A slow change; told without a sound.
+    Trend,
+}
+
+impl Severity {
+    /// The word in configuration and labels.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Warning => "warning",
+            Self::Info => "info",
+            Self::Trend => "trend",
+        }
+    }
+
+    /// Whether it may make a sound.
+    pub const fn rings(self) -> bool {
+        matches!(self, Self::Critical | Self::Warning)
+    }
+}
+
+/// A person and how to reach them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// What they are trusted with.
+    pub role: Role,
+    /// The language they read.
+    pub lang: Lang,
+    /// Their IANA time zone.
+    pub tz: String,
+    /// Their account on each kind of channel.
+    pub accounts: BTreeMap<String, String>,
+}
+
+/// What a channel can carry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelPolicy {
+    /// Kind such as `telegram`.
+    pub kind: String,
+    /// The longest text in UTF-16 units, when there is a limit.
+    pub text_limit: Option<usize>,
+    /// Whether a message can be changed after it was sent.
+    pub edits: bool,
+    /// Whether a message can carry buttons.
+    pub buttons: bool,
+    /// Whether a message can hang under another one.
+    pub threads: bool,
+}
+
+/// What can be asked of a runtime.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// Carry a decision on an approval.
+    Decide,
+    /// Hold before the next step.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Stop for good.
+    Kill,
+    /// Pass a person's words on.
+    Tell,
+    /// Give a task to another agent.
+    Reassign,
+}
+
+impl Verb {
+    /// The word on the wire and in commands.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Decide => "decide",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Kill => "kill",
+            Self::Tell => "tell",
+            Self::Reassign => "reassign",
+        }
+    }
+}
+
+/// What a runtime can honour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuntimePolicy {
+    /// Kind such as `claude-code`.
+    pub kind: String,
+    /// What it can be asked. Buttons for anything else are not drawn.
+    pub can: BTreeSet<Verb>,
+    /// It fetches what it was asked at its next sign of life, instead of being called.
+    pub pull: bool,
+}
+
+/// A condition on the World's signals, as configured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleSpec {
+    /// Its name, unique.
+    pub name: String,
+    /// CEL over the documented signals.
+    pub when: String,
+    /// For each of which it is judged.
+    pub per: ScopeKind,
+    /// How important it is.
+    pub severity: Severity,
+    /// How long it must hold before anyone is told.
+    #[serde(rename = "for")]
+    pub hold: Span,
+    /// Commands whose buttons are offered on the card.
+    pub offer: Vec<String>,
+}
+
+/// What a rule is judged for.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum ScopeKind {
+    #[default]
+    Agent,
+    Session,
+    Task,
+    Fleet,
+}
+
+/// Who is told of what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteSpec {
+    /// Matchers such as `severity="critical"`; empty matches everything.
+    #[serde(rename = "match")]
+    pub matchers: String,
+    /// `person:NAME` or `CHANNEL:TARGET`.
+    pub to: Vec<String>,
+}
+
+/// Everything that decisions depend on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// People by name.
+    pub people: BTreeMap<String, Person>,
+    /// Channels by name.
+    pub channels: BTreeMap<String, ChannelPolicy>,
+    /// Runtimes by name.
+    pub runtimes: BTreeMap<String, RuntimePolicy>,
+    /// Rules in order.
+    pub rules: Vec<RuleSpec>,
+    /// Routes in order; without any, everybody is told everything.
+    pub routes: Vec<RouteSpec>,
+    /// Prices that overrule the built-in table, by model name.
+    pub prices: BTreeMap<String, Price>,
+    /// How long an approval waits before it expires, unless its runtime waits less.
+    pub approval_timeout: Span,
+    /// After how long without a sign of life a running agent is shown as silent.
+    pub silent_after: Span,
+    /// Language where no person is known.
+    pub lang: Lang,
+    /// IANA zone where no person is known.
+    pub tz: String,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            people: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            runtimes: BTreeMap::new(),
+            rules: Vec::new(),
+            routes: Vec::new(),
+            prices: BTreeMap::new(),
+            approval_timeout: Span::mins(25),
+            silent_after: Span::mins(10),
+            lang: Lang::En,
+            tz: "UTC".into(),
+        }
+    }
+}
+
+impl Policy {
+    /// The person behind an account, by the platform's identifier only. On the page, the CLI and the
+    /// API the adapter has already proved who it is, and the account is the person's name.
+    pub fn person_of(&self, actor: &Actor) -> Option<(&str, Role)> {
+        let kind = self.channels.get(&actor.channel)?.kind.as_str();
+        let found = if matches!(kind, "web" | "api") {
+            self.people.get_key_value(&actor.account)
+        } else {
+            self.people
+                .iter()
+                .find(|(_, person)| person.accounts.get(kind) == Some(&actor.account))
+        };
+        found.map(|(name, person)| (name.as_str(), person.role))
+    }
+
+    /// Whether `runtime` can be asked to do `verb`.
+    pub fn can(&self, runtime: &str, verb: Verb) -> bool {
+        self.runtimes.get(runtime).is_some_and(|r| r.can.contains(&verb))
+    }
+
+    /// Family, label and price of a model, configured prices first.
+    pub fn price_of<'a>(&self, model: &'a str) -> Listed<'a> {
+        let listed = money::look_up(model);
+        match self.prices.get(model) {
+            Some(price) => Listed { price: Some(*price), ..listed },
+            None => listed,
+        }
+    }
+}

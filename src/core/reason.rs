@@ -1,0 +1,314 @@
+//! Every decision to send, hold, drop or refuse, by name.
+//!
+//! A reason is data: it goes into the log line, the audit row, the trail behind `/why`, and through
+//! the texts of each language to people. It holds no sentence of its own.
+
+use serde::{Deserialize, Serialize};
+
+use super::time::Ts;
+
+/// Why something was done, held, dropped or refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Reason {
+    // ---- told, held, dropped
+    /// A condition became true; it is told when it has held for a while.
+    HoldStarted {
+        /// When it will be told unless it clears.
+        until: Ts,
+    },
+    /// The condition cleared before it had held long enough.
+    ClearedBeforeHold,
+    /// The condition held: someone is told.
+    Fired,
+    /// It fired again soon after it had resolved, so the same episode goes on.
+    Reopened,
+    /// The condition no longer holds.
+    Cleared,
+    /// A person resolved it.
+    ResolvedBy {
+        /// Who.
+        person: String,
+    },
+    /// A person has seen it.
+    AckedBy {
+        /// Who.
+        person: String,
+    },
+    /// The rule is no longer in the configuration.
+    RuleRemoved,
+    /// What it was about is gone.
+    ScopeGone,
+    /// A route chose this destination.
+    Routed {
+        /// Matchers of the route; empty for the default route.
+        route: String,
+        /// Channel and target.
+        to: String,
+    },
+    /// No route and no person is left to tell.
+    NobodyToTell,
+    /// The channel took the message.
+    Sent {
+        /// Channel and target.
+        to: String,
+        /// What the channel calls it.
+        receipt: String,
+        /// Which attempt it was, from 1.
+        attempt: u32,
+    },
+    /// The channel did not take it; it is tried again.
+    SendRetried {
+        /// Channel and target.
+        to: String,
+        /// What went wrong, without any secret.
+        error: String,
+        /// When it is tried again.
+        due: Ts,
+        /// Whether the message may have arrived all the same.
+        uncertain: bool,
+    },
+    /// It will not be tried again.
+    SendDead {
+        /// Channel and target.
+        to: String,
+        /// What went wrong, without any secret.
+        error: String,
+    },
+    /// The destination has moved.
+    TargetMoved {
+        /// Channel and old target.
+        from: String,
+        /// New target.
+        to: String,
+    },
+
+    // ---- approvals
+    /// An agent asked.
+    Asked,
+    /// A person approved.
+    ApprovedBy {
+        /// Who.
+        person: String,
+        /// `once` or `session`.
+        scope: String,
+    },
+    /// A person denied.
+    DeniedBy {
+        /// Who.
+        person: String,
+        /// Their words.
+        note: Option<String>,
+    },
+    /// Approved by an earlier grant for the session.
+    Granted {
+        /// The grant, such as `G3`.
+        grant: String,
+        /// Who had given it.
+        person: String,
+    },
+    /// Nobody decided in time; silence denies.
+    Expired,
+    /// The agent stopped waiting.
+    Withdrawn {
+        /// In the runtime's words.
+        why: String,
+    },
+    /// The session ended while it asked.
+    SessionEnded,
+    /// Somebody decided where the agent runs.
+    ResolvedElsewhere {
+        /// In the runtime's words.
+        outcome: String,
+    },
+    /// The same request came again with another action.
+    Superseded,
+    /// The agent has too many open requests.
+    TooManyOpen {
+        /// How many are open.
+        open: u32,
+    },
+
+    // ---- control
+    /// The runtime was asked.
+    ControlAsked {
+        /// What.
+        verb: String,
+    },
+    /// The runtime fetches it at its next sign of life.
+    ControlWaits {
+        /// What.
+        verb: String,
+    },
+    /// The runtime says that it is done.
+    ControlConfirmed {
+        /// What.
+        verb: String,
+        /// In the runtime's words.
+        receipt: String,
+    },
+    /// The runtime refused or is gone.
+    ControlFailed {
+        /// What.
+        verb: String,
+        /// What went wrong.
+        error: String,
+    },
+    /// Too late to be carried out.
+    ControlExpired {
+        /// What.
+        verb: String,
+    },
+
+    // ---- refusals
+    /// Nobody in the configuration has this account.
+    UnknownPerson {
+        /// The channel.
+        channel: String,
+        /// The account.
+        account: String,
+    },
+    /// The person's role may not use the command.
+    RoleMissing {
+        /// The command.
+        command: String,
+        /// The role they have.
+        role: String,
+        /// The roles that may.
+        needs: Vec<String>,
+    },
+    /// There is no such command.
+    UnknownCommand {
+        /// What was typed.
+        word: String,
+        /// The nearest command, if one is near.
+        nearest: Option<String>,
+    },
+    /// The beginning fits several commands.
+    AmbiguousCommand {
+        /// What was typed.
+        word: String,
+        /// What it fits.
+        candidates: Vec<String>,
+    },
+    /// An argument is missing.
+    MissingArgument {
+        /// The command.
+        command: String,
+        /// The argument.
+        argument: String,
+        /// How to write it.
+        usage: String,
+    },
+    /// An argument cannot be read.
+    BadArgument {
+        /// What was typed.
+        argument: String,
+        /// How to write it.
+        usage: String,
+    },
+    /// Nothing has that name.
+    NotFound {
+        /// What was looked for, such as `agent`.
+        what: String,
+        /// What was typed.
+        name: String,
+        /// The nearest name, if one is near.
+        nearest: Option<String>,
+    },
+    /// Several things fit.
+    Ambiguous {
+        /// What was looked for.
+        what: String,
+        /// What was typed.
+        name: String,
+        /// What it fits.
+        candidates: Vec<String>,
+    },
+    /// It touches many, so the number must be typed too.
+    CountNeeded {
+        /// How many it touches.
+        count: u32,
+        /// What to type.
+        retype: String,
+    },
+    /// It is destructive, so it must be confirmed.
+    ConfirmNeeded {
+        /// What to type.
+        retype: String,
+    },
+    /// The runtime has no such control.
+    RuntimeCannot {
+        /// The runtime.
+        runtime: String,
+        /// What was asked.
+        verb: String,
+        /// What it can do.
+        can: Vec<String>,
+    },
+    /// Somebody was first.
+    AlreadyDecided {
+        /// `approved`, `denied`, `expired`, `cancelled` or `superseded`.
+        outcome: String,
+        /// Who, when a person decided.
+        person: Option<String>,
+        /// When.
+        at: Ts,
+    },
+    /// The button belongs to an older state of the card.
+    StaleButton,
+    /// The button was not pressed on the message that carries it.
+    ForeignButton,
+    /// The button is not one of ours, or too old to be known.
+    UnknownButton,
+    /// The action is not the one that was shown.
+    DigestMismatch,
+    /// The full text has not been delivered to this person yet.
+    ReadFirst,
+    /// It is already so.
+    AlreadySo {
+        /// The state.
+        state: String,
+    },
+    /// There is nothing to do.
+    NothingToDo,
+    /// The sign-in link is used, too old, or not ours.
+    LinkInvalid,
+    /// Done as asked.
+    Done,
+}
+
+impl Reason {
+    /// The name, as in JSON.
+    pub fn code(&self) -> String {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        value["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// A reason with the time at which it came up; the trail of an alert or an approval is a list of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// When.
+    pub at: Ts,
+    /// Why.
+    #[serde(flatten)]
+    pub reason: Reason,
+}
+
+/// What has happened to something, oldest first; bounded, the middle is forgotten first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Trail(pub Vec<Step>);
+
+impl Trail {
+    const LIMIT: usize = 60;
+
+    /// Adds a step. Beyond the limit the oldest step after the first ten goes.
+    pub fn push(&mut self, at: Ts, reason: Reason) {
+        if self.0.len() >= Self::LIMIT {
+            self.0.remove(10);
+        }
+        self.0.push(Step { at, reason });
+    }
+}

@@ -1,0 +1,209 @@
+//! Who is told: matchers over a message's labels, and where people are.
+
+use std::collections::BTreeSet;
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use super::access::Role;
+use super::message::Labels;
+use super::policy::{Lang, Policy};
+use super::world::World;
+
+/// Labels that routes can match.
+pub const LABELS: &[&str] = &["kind", "severity", "rule", "agent", "role", "runtime", "task"];
+
+/// A conversation on a channel, and the person it belongs to when it belongs to one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Destination {
+    /// Name of the channel.
+    pub channel: String,
+    /// The conversation there.
+    pub target: String,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+}
+
+impl Destination {
+    /// `channel:target`, for trails.
+    pub fn label(&self) -> String {
+        format!("{}:{}", self.channel, self.target)
+    }
+}
+
+/// Whom a message is for when no route says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody.
+    Everyone,
+    /// People who may decide.
+    Deciders,
+}
+
+/// One comparison of a label.
+#[derive(Clone, Debug)]
+enum Matcher {
+    Equals(String, String),
+    Differs(String, String),
+    Fits(String, Regex),
+    FitsNot(String, Regex),
+}
+
+/// A list of comparisons that must all hold, such as `severity="critical", agent=~"build-.*"`.
+#[derive(Clone, Debug, Default)]
+pub struct Matchers(Vec<Matcher>);
+
+impl Matchers {
+    /// Reads matchers; an empty text matches everything.
+    ///
+    /// # Errors
+    /// Says what cannot be read, and at which byte.
+    pub fn parse(text: &str) -> Result<Self, (String, usize)> {
+        let mut matchers = Vec::new();
+        let mut rest = text;
+        while !rest.trim_start().is_empty() {
+            let at = text.len() - rest.trim_start().len();
+            let (matcher, tail) = parse_one(rest.trim_start()).map_err(|message| (message, at))?;
+            matchers.push(matcher);
+            rest = tail.trim_start();
+            rest = match rest.strip_prefix(',') {
+                Some(tail) => tail,
+                None if rest.is_empty() => rest,
+                None => return Err(("matchers are separated by commas".into(), text.len() - rest.len())),
+            };
+        }
+        Ok(Self(matchers))
+    }
+
+    /// Whether they all hold.
+    pub fn fit(&self, labels: &Labels) -> bool {
+        self.0.iter().all(|matcher| match matcher {
+            Matcher::Equals(name, value) => labels.get(name) == value,
+            Matcher::Differs(name, value) => labels.get(name) != value,
+            Matcher::Fits(name, pattern) => pattern.is_match(labels.get(name)),
+            Matcher::FitsNot(name, pattern) => !pattern.is_match(labels.get(name)),
+        })
+    }
+}
+
+fn parse_one(text: &str) -> Result<(Matcher, &str), String> {
+    let shape = || format!("write LABEL=\"value\", with !=, =~ or !~, the labels being {}", LABELS.join(", "));
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').ok_or_else(shape)?;
+    let (name, rest) = text.split_at(end);
+    if !LABELS.contains(&name) {
+        return Err(format!("there is no label `{name}`; the labels are {}", LABELS.join(", ")));
+    }
+    let rest = rest.trim_start();
+    let operator = ["!=", "=~", "!~", "="].into_iter().find(|op| rest.starts_with(op));
+    let operator = operator.ok_or_else(shape)?;
+    let rest = rest[operator.len()..].trim_start();
+    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\'')).ok_or_else(shape)?;
+    let (value, rest) = rest[1..].split_once(quote).ok_or("the closing quote is missing")?;
+    let pattern = || Regex::new(&format!("^(?:{value})$")).map_err(|e| e.to_string());
+    let matcher = match operator {
+        "=" => Matcher::Equals(name.into(), value.into()),
+        "!=" => Matcher::Differs(name.into(), value.into()),
+        "=~" => Matcher::Fits(name.into(), pattern()?),
+        _ => Matcher::FitsNot(name.into(), pattern()?),
+    };
+    Ok((matcher, rest))
+}
+
+/// Where a route's `to` entry leads.
+///
+/// # Errors
+/// Says what is wrong with the entry and what to write instead.
+pub fn expand(policy: &Policy, to: &str) -> Result<Vec<Destination>, String> {
+    let (kind, name) = to
+        .split_once(':')
+        .ok_or_else(|| format!("`{to}` is no destination; write person:NAME or CHANNEL:TARGET"))?;
+    if kind == "person" {
+        if !policy.people.contains_key(name) {
+            let known: Vec<&str> = policy.people.keys().map(String::as_str).collect();
+            return Err(format!("there is no person `{name}`; the people are {}", known.join(", ")));
+        }
+        return Ok(of_person(policy, name));
+    }
+    if !policy.channels.contains_key(kind) {
+        let known: Vec<&str> = policy.channels.keys().map(String::as_str).collect();
+        return Err(format!("there is no channel `{kind}`; the channels are {}", known.join(", ")));
+    }
+    Ok(vec![Destination { channel: kind.into(), target: name.into(), person: None }])
+}
+
+/// Every conversation in which a person can be reached.
+fn of_person(policy: &Policy, name: &str) -> Vec<Destination> {
+    let Some(person) = policy.people.get(name) else { return Vec::new() };
+    let to = |(channel, target): (&String, &str)| Destination {
+        channel: channel.clone(),
+        target: target.to_owned(),
+        person: Some(name.to_owned()),
+    };
+    policy
+        .channels
+        .iter()
+        .filter_map(|(channel, about)| match about.kind.as_str() {
+            "web" => Some((channel, name)),
+            kind => person.accounts.get(kind).map(|account| (channel, account.as_str())),
+        })
+        .map(to)
+        .collect()
+}
+
+impl World {
+    /// The destinations of a message, and the route that chose each; what no route matches goes to its
+    /// whole audience, so that nothing is lost for want of a route.
+    pub fn destinations(&self, labels: &Labels, audience: Audience) -> Vec<(Destination, String)> {
+        let mut chosen: Vec<(Destination, String)> = Vec::new();
+        for route in &self.policy.routes {
+            let fits = Matchers::parse(&route.matchers).is_ok_and(|m| m.fit(labels));
+            if fits {
+                let to = route.to.iter().filter_map(|to| expand(&self.policy, to).ok());
+                chosen.extend(to.flatten().map(|d| (d, route.matchers.clone())));
+            }
+        }
+        if chosen.is_empty() {
+            chosen = self.default_destinations(audience).map(|d| (d, String::new())).collect();
+        }
+        let mut seen = BTreeSet::new();
+        chosen
+            .into_iter()
+            .map(|(destination, route)| (self.moved_to(destination), route))
+            .filter(|(d, _)| seen.insert((d.channel.clone(), d.target.clone())))
+            .collect()
+    }
+
+    fn default_destinations(&self, audience: Audience) -> impl Iterator<Item = Destination> {
+        let people = self.policy.people.iter().filter(move |(_, person)| {
+            audience == Audience::Everyone || person.role > Role::Viewer
+        });
+        let people = people.flat_map(|(name, _)| of_person(&self.policy, name));
+        let logs = self.policy.channels.iter().filter(|(_, c)| c.kind == "log");
+        let logs = logs.map(|(name, _)| Destination {
+            channel: name.clone(),
+            target: "stdout".into(),
+            person: None,
+        });
+        people.chain(logs)
+    }
+
+    /// Where a destination is now, if the platform has moved it.
+    pub fn moved_to(&self, mut destination: Destination) -> Destination {
+        // A chain of moves is short; the bound only guards against a cycle.
+        for _ in 0..8 {
+            let key = (destination.channel.clone(), destination.target.clone());
+            match self.moved.get(&key) {
+                Some(target) => destination.target.clone_from(target),
+                None => break,
+            }
+        }
+        destination
+    }
+
+    /// Language and zone of whoever reads at a destination.
+    pub fn reader(&self, destination: &Destination) -> (Lang, String) {
+        let person = destination.person.as_ref().and_then(|name| self.policy.people.get(name));
+        person.map_or_else(|| (self.policy.lang, self.policy.tz.clone()), |p| (p.lang, p.tz.clone()))
+    }
+}

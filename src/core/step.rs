@@ -1,0 +1,184 @@
+//! The fold: one input in, the World changed, a [`Decision`] out.
+//!
+//! Pure and total: no I/O, no clock, no randomness, and no input makes it panic. Each kind of input is
+//! handled where its subject lives; this module only dispatches and keeps the deadlines.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::arena::Ix;
+use super::audit::AuditRow;
+use super::control::Gate;
+use super::delivery::{OutboxRow, Settlement};
+use super::input::{Body, Input};
+use super::message::Content;
+use super::policy::Policy;
+use super::reason::Reason;
+use super::rule::{RuleBook, RuleIx};
+use super::schedule::Timer;
+use super::time::Ts;
+use super::world::{Agent, CellKey, Scope, Session, Task, World};
+
+/// What follows from an input. Committed together with the input, in one transaction.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decision {
+    /// Rows for the audit.
+    pub audit: Vec<AuditRow>,
+    /// New outbox rows: what must happen.
+    pub outbox: Vec<OutboxRow>,
+    /// Outbox rows whose state has changed.
+    pub settled: Vec<Settlement>,
+    /// What whoever appended the input gets to know.
+    pub reply: Option<Reply>,
+    /// Whose rows in the read models have changed.
+    pub changed: Changed,
+}
+
+/// The answer to whoever appended the input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// In one word: done, or why not.
+    pub reason: Reason,
+    /// Whether it was refused.
+    pub refused: bool,
+    /// The answer in full, when the caller wants it here instead of in a conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Box<Content>>,
+    /// For an event of an agent that stands at a gate: what to tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
+}
+
+/// Whose rows in the read models have changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Changed {
+    pub agents: BTreeSet<Ix<Agent>>,
+    pub sessions: BTreeSet<Ix<Session>>,
+    pub tasks: BTreeSet<Ix<Task>>,
+    pub cells: BTreeSet<CellKey>,
+    pub alerts: BTreeSet<u64>,
+    pub approvals: BTreeSet<u64>,
+    pub cards: BTreeSet<u64>,
+    pub copies: BTreeSet<u64>,
+    pub sign_ins: BTreeSet<String>,
+}
+
+impl Changed {
+    /// The agent's row has changed.
+    pub fn agent(&mut self, ix: Ix<Agent>) {
+        self.agents.insert(ix);
+    }
+
+    /// Takes over what another decision has changed.
+    pub fn merge(&mut self, mut other: Self) {
+        self.agents.append(&mut other.agents);
+        self.sessions.append(&mut other.sessions);
+        self.tasks.append(&mut other.tasks);
+        self.cells.append(&mut other.cells);
+        self.alerts.append(&mut other.alerts);
+        self.approvals.append(&mut other.approvals);
+        self.cards.append(&mut other.cards);
+        self.copies.append(&mut other.copies);
+        self.sign_ins.append(&mut other.sign_ins);
+    }
+}
+
+/// A step under way: the World, what is decided so far, and the time.
+pub struct Fold<'a> {
+    /// What is believed.
+    pub w: &'a mut World,
+    /// What follows.
+    pub out: Decision,
+    /// When the input is folded; the one source of time here.
+    pub at: Ts,
+    /// Rules that this input may have changed, judged at its end.
+    pub suspects: Vec<(Scope, RuleIx)>,
+    /// How many outbox rows this step has made; part of their identity.
+    pub made: u32,
+}
+
+/// Folds one input.
+pub fn step(world: &mut World, input: &Input) -> Decision {
+    let at = input.at.max(world.now);
+    world.now = at;
+    world.pos = input.pos;
+    let mut fold = Fold { w: world, out: Decision::default(), at, suspects: Vec::new(), made: 0 };
+    fold.deadlines();
+    fold.input(&input.body);
+    fold.out
+}
+
+impl Fold<'_> {
+    fn input(&mut self, body: &Body) {
+        match body {
+            Body::Event(reported) => self.event(reported),
+            Body::Command(invocation) => self.command(invocation),
+            Body::Sent(outcome) => self.sent(outcome),
+            Body::Controlled(outcome) => self.controlled(outcome),
+            Body::Tick => {}
+            Body::Policy(policy) => self.policy(policy),
+            Body::LinkIssued { token, person, expires } => self.link_issued(token, person, *expires),
+            Body::LinkUsed { token, session, expires } => self.link_used(token, session, *expires),
+            Body::SignedOut { session } => self.signed_out(session),
+        }
+    }
+
+    /// Everything that was due before the input happened comes before it.
+    fn deadlines(&mut self) {
+        while let Some((_, timers)) = self.w.schedule.take_due(self.at) {
+            for timer in timers {
+                self.deadline(timer);
+            }
+        }
+    }
+
+    fn deadline(&mut self, timer: Timer) {
+        match timer {
+            Timer::Judge(scope) => self.judge_later(scope),
+            Timer::Hold(alert) => self.hold_ended(alert),
+            Timer::Approval(approval) => self.approval_expires(approval),
+            Timer::PauseEnds(agent) => self.pause_ends(agent),
+            Timer::HandedOut(control) => self.take_back(&control),
+            Timer::Control(control) => self.control_expires(&control),
+            Timer::Forget => self.forget(),
+        }
+    }
+
+    fn policy(&mut self, policy: &Policy) {
+        let book = Arc::new(RuleBook::compile_lossy(&policy.rules));
+        let old = std::mem::replace(&mut self.w.rules, book);
+        self.w.policy = Arc::new(policy.clone());
+        self.keep_windows(&old);
+        self.close_removed_rules();
+        let data = json!({
+            "people": policy.people.keys().collect::<Vec<_>>(),
+            "rules": policy.rules.iter().map(|r| &r.name).collect::<Vec<_>>(),
+            "channels": policy.channels.keys().collect::<Vec<_>>(),
+            "runtimes": policy.runtimes.keys().collect::<Vec<_>>(),
+        });
+        self.audit("sereno", "policy.changed", "policy", data);
+        if self.w.pos == 1 {
+            self.w.schedule.set(self.at.plus(super::world::FORGET_EVERY), Timer::Forget);
+        }
+    }
+
+    /// Writes an audit row.
+    pub fn audit(&mut self, actor: &str, action: &str, object: &str, data: Value) {
+        let row = self.w.audit.append(self.at, actor, action, object, data);
+        self.out.audit.push(row);
+    }
+
+    /// Answers whoever appended the input.
+    pub fn answer(&mut self, reason: Reason) {
+        self.out.reply = Some(Reply { reason, refused: false, content: None, gate: None });
+    }
+
+    /// Refuses what was asked.
+    pub fn refuse(&mut self, reason: Reason) {
+        self.out.reply = Some(Reply { reason, refused: true, content: None, gate: None });
+    }
+}

@@ -1,0 +1,209 @@
+//! What is believed now: the fold of the log.
+//!
+//! The World keeps what rules, cards and commands need at this moment, bounded; history is the
+//! store's. It can be written down as a snapshot and read back, and folding the same log from nothing
+//! gives the same World again.
+
+mod agent;
+mod forget;
+mod ledger;
+mod session;
+mod task;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use agent::{Agent, Pause};
+pub use forget::FORGET_EVERY;
+pub use ledger::{Cell, CellKey, Ledger, QUARTER};
+pub use session::{Basis, Grant, LogLine, MAX_GRANTS, Session, merge_progress};
+pub use task::{Column, StepState, Task};
+
+use super::alert::Alert;
+use super::approval::Approval;
+use super::arena::{Arena, Ix};
+use super::audit::ChainHead;
+use super::control::Control;
+use super::delivery::{Card, Copy, Outstanding};
+use super::policy::{Policy, ScopeKind};
+use super::rule::RuleBook;
+use super::schedule::Schedule;
+use super::signal::Signals;
+use super::signin::SignIns;
+use super::time::Ts;
+
+/// For what a rule is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// One agent.
+    Agent(Ix<Agent>),
+    /// One session.
+    Session(Ix<Session>),
+    /// One task.
+    Task(Ix<Task>),
+    /// Everything.
+    Fleet,
+}
+
+impl Scope {
+    /// The kind of scope.
+    pub const fn kind(&self) -> ScopeKind {
+        match self {
+            Self::Agent(_) => ScopeKind::Agent,
+            Self::Session(_) => ScopeKind::Session,
+            Self::Task(_) => ScopeKind::Task,
+            Self::Fleet => ScopeKind::Fleet,
+        }
+    }
+}
+
+/// Counters from which identifiers are made; they only grow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Alerts, shown as `A17`.
+    pub alerts: u64,
+    /// Approvals.
+    pub approvals: u64,
+    /// Grants, shown as `G3`.
+    pub grants: u64,
+    /// Cards.
+    pub cards: u64,
+    /// Copies of cards.
+    pub copies: u64,
+    /// Events of a kind that nobody knows.
+    pub unknown_events: u64,
+}
+
+/// The fold of the log.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct World {
+    /// Time of the newest input; never goes back.
+    pub now: Ts,
+    /// Position of the newest input.
+    pub pos: u64,
+    /// The policy in force.
+    pub policy: Arc<Policy>,
+    /// Who works.
+    pub agents: Arena<Agent>,
+    /// Their runs.
+    pub sessions: Arena<Session>,
+    /// What they work on.
+    pub tasks: Arena<Task>,
+    /// What rules read of everything together.
+    pub fleet: Signals,
+    /// Money by time, agent, model and task.
+    pub ledger: Ledger,
+    /// Alerts that are open or recently resolved, by number.
+    pub alerts: BTreeMap<u64, Alert>,
+    /// Approvals that are open or recently decided, by number.
+    pub approvals: BTreeMap<u64, Approval>,
+    /// Control calls that are under way or recently ended, by outbox row.
+    pub controls: BTreeMap<String, Control>,
+    /// Cards that can still change or be tapped, by number.
+    pub cards: BTreeMap<u64, Card>,
+    /// Their copies, by number.
+    pub copies: BTreeMap<u64, Copy>,
+    /// Outbox rows without a final outcome.
+    pub outstanding: BTreeMap<String, Outstanding>,
+    /// Where destinations have moved to, by (channel, old target).
+    #[serde(with = "pairs")]
+    pub moved: BTreeMap<(String, String), String>,
+    /// Links and sessions of the page.
+    pub signins: SignIns,
+    /// Deadlines.
+    pub schedule: Schedule,
+    /// End of the audit chain.
+    pub audit: ChainHead,
+    /// Where identifiers stand.
+    pub counters: Counters,
+    /// Rules of the policy, compiled.
+    #[serde(skip)]
+    pub rules: Arc<RuleBook>,
+    /// How names are found.
+    #[serde(skip)]
+    pub index: Index,
+}
+
+/// Lookups that are rebuilt from the rest after a snapshot is read.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    /// Agents by (runtime, identifier).
+    pub agents: HashMap<(String, String), Ix<Agent>>,
+    /// Sessions by (runtime, identifier).
+    pub sessions: HashMap<(String, String), Ix<Session>>,
+    /// Tasks by identifier.
+    pub tasks: HashMap<String, Ix<Task>>,
+    /// Approvals by (runtime, identifier).
+    pub approvals: HashMap<(String, String), u64>,
+    /// Alerts that are open or may be reopened, by rule and scope.
+    pub alerts: HashMap<(String, Scope), u64>,
+}
+
+impl World {
+    /// The format of [`World::write`]; a snapshot of another format is not read.
+    pub const FORMAT: u32 = 1;
+
+    /// Writes the World down.
+    ///
+    /// # Errors
+    /// When serialisation fails, which no World that a fold can reach does.
+    pub fn write(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// Reads back what [`World::write`] wrote.
+    ///
+    /// # Errors
+    /// When the bytes are not a World of this format.
+    pub fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut world: Self = serde_json::from_slice(bytes)?;
+        world.rules = Arc::new(RuleBook::compile_lossy(&world.policy.rules));
+        world.index = world.rebuilt_index();
+        Ok(world)
+    }
+
+    fn rebuilt_index(&self) -> Index {
+        let mut index = Index::default();
+        for (ix, agent) in self.agents.iter() {
+            index.agents.insert((agent.runtime.clone(), agent.id.clone()), ix);
+        }
+        for (ix, session) in self.sessions.iter() {
+            index.sessions.insert((session.runtime.clone(), session.id.clone()), ix);
+        }
+        for (ix, task) in self.tasks.iter() {
+            index.tasks.insert(task.id.clone(), ix);
+        }
+        for (number, approval) in &self.approvals {
+            index.approvals.insert((approval.runtime.clone(), approval.external.clone()), *number);
+        }
+        for (number, alert) in self.alerts.iter().filter(|(_, a)| a.is_live(self.now)) {
+            index.alerts.insert((alert.rule.clone(), alert.scope), *number);
+        }
+        index
+    }
+
+    /// The next deadline.
+    pub fn next_deadline(&self) -> Option<Ts> {
+        self.schedule.next()
+    }
+}
+
+/// Maps with pairs as keys, as lists: JSON has no such maps.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    type Map = BTreeMap<(String, String), String>;
+
+    pub fn serialize<S: Serializer>(map: &Map, to: S) -> Result<S::Ok, S::Error> {
+        map.iter().collect::<Vec<_>>().serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Map, D::Error> {
+        Ok(Vec::<((String, String), String)>::deserialize(from)?.into_iter().collect())
+    }
+}

@@ -1,0 +1,194 @@
+//! A session: one run of an agent.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Agent, Task};
+use crate::core::arena::Ix;
+use crate::core::digest::Digest;
+use crate::core::event::{Fault, Progress, StepRef};
+use crate::core::money::{Micros, Sums, Tokens};
+use crate::core::signal::{Calls, Signals};
+use crate::core::status::Status;
+use crate::core::text;
+use crate::core::time::Ts;
+
+/// Lines that `/logs` can show.
+const MAX_LINES: usize = 40;
+/// Runs of equal tools that a card shows.
+const MAX_TOOL_RUNS: usize = 4;
+/// Grants that a session can have.
+pub const MAX_GRANTS: usize = 50;
+
+/// One run of an agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// The runtime that reports it.
+    pub runtime: String,
+    /// Its identity there.
+    pub id: String,
+    /// Who runs.
+    pub agent: Ix<Agent>,
+    /// The session that spawned it.
+    pub parent: Option<String>,
+    /// What it serves.
+    pub task: Option<Ix<Task>>,
+    /// State as last reported.
+    pub status: Status,
+    /// A runtime's own word for what it does.
+    pub phase: Option<String>,
+    /// When it began, by the runtime's clock.
+    pub started: Ts,
+    /// When it ended, by the runtime's clock.
+    pub ended: Option<Ts>,
+    /// When it was last heard of.
+    pub last_seen: Ts,
+    /// Working directory.
+    pub cwd: Option<String>,
+    /// Branch.
+    pub branch: Option<String>,
+    /// Model it used last.
+    pub model: Option<String>,
+    /// All that it has used.
+    pub sums: Sums,
+    /// How its cost is known.
+    pub basis: Basis,
+    /// Cost as reported minus cost as computed, where both are known.
+    pub difference: Micros,
+    /// Last running totals by model, of runtimes that report those.
+    pub totals: Vec<(String, Tokens, Option<Micros>)>,
+    /// Stage.
+    pub step: Option<StepRef>,
+    /// How far it is.
+    pub progress: Progress,
+    /// What went wrong.
+    pub fault: Option<Fault>,
+    /// Last tool calls, for loops.
+    pub calls: Calls,
+    /// The last tool call, for cards. Hostile.
+    pub last_call: Option<String>,
+    /// Last runs of equal tools, for cards.
+    pub tool_runs: VecDeque<(String, u32)>,
+    /// Last lines, for `/logs`.
+    pub lines: VecDeque<LogLine>,
+    /// Actions that a person has approved for the whole session.
+    pub grants: Vec<Grant>,
+    /// Control calls that wait for its next sign of life, by outbox row.
+    pub mailbox: Vec<String>,
+    /// What rules read of it.
+    pub signals: Signals,
+}
+
+/// How the cost of a session is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// Nothing has said what it used.
+    #[default]
+    Unknown,
+    /// Tokens times the price table.
+    Computed,
+    /// As the runtime says.
+    Reported,
+}
+
+/// One line of a session's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// When.
+    pub at: Ts,
+    /// What. Hostile.
+    pub text: String,
+}
+
+/// An action that is approved without asking again in this session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Number, shown as `G3`.
+    pub number: u64,
+    /// Digest of tool and arguments; nothing else is granted.
+    pub call: Digest,
+    /// What it is, for people. Hostile.
+    pub label: String,
+    /// Who gave it.
+    pub by: String,
+    /// When.
+    pub at: Ts,
+    /// How often it was used.
+    pub used: u32,
+}
+
+impl Session {
+    /// A session that was just heard of.
+    pub fn new(runtime: &str, id: &str, agent: Ix<Agent>, at: Ts) -> Self {
+        Self {
+            runtime: runtime.to_owned(),
+            id: id.to_owned(),
+            agent,
+            parent: None,
+            task: None,
+            status: Status::Running,
+            phase: None,
+            started: at,
+            ended: None,
+            last_seen: at,
+            cwd: None,
+            branch: None,
+            model: None,
+            sums: Sums::default(),
+            basis: Basis::Unknown,
+            difference: Micros(0),
+            totals: Vec::new(),
+            step: None,
+            progress: Progress::default(),
+            fault: None,
+            calls: Calls::default(),
+            last_call: None,
+            tool_runs: VecDeque::new(),
+            lines: VecDeque::new(),
+            grants: Vec::new(),
+            mailbox: Vec::new(),
+            signals: Signals::default(),
+        }
+    }
+
+    /// The short form that people see and type: the first eight characters.
+    pub fn short(&self) -> String {
+        self.id.chars().take(8).collect()
+    }
+
+    /// Adds a line to the log.
+    pub fn log(&mut self, at: Ts, line: &str) {
+        if self.lines.len() == MAX_LINES {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(LogLine { at, text: text::clip(line, 300) });
+    }
+
+    /// Counts a tool call among the last ones.
+    pub fn used_tool(&mut self, name: &str) {
+        match self.tool_runs.back_mut() {
+            Some((last, count)) if last == name => *count += 1,
+            _ => {
+                if self.tool_runs.len() == MAX_TOOL_RUNS {
+                    self.tool_runs.pop_front();
+                }
+                self.tool_runs.push_back((name.to_owned(), 1));
+            }
+        }
+    }
+
+    /// Takes over facts about progress; what is not said stays.
+    pub fn advance(&mut self, said: &Progress) {
+        merge_progress(&mut self.progress, said);
+    }
+}
+
+/// Overwrites in `known` what `said` mentions.
+pub fn merge_progress(known: &mut Progress, said: &Progress) {
+    known.commits = said.commits.or(known.commits);
+    known.tests_passed = said.tests_passed.or(known.tests_passed);
+    known.tests_total = said.tests_total.or(known.tests_total);
+    known.percent = said.percent.or(known.percent);
+}

@@ -1,0 +1,89 @@
+//! The door to the log: append, and get to know what the fold answered.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::core::input::Body;
+use crate::store::Appended;
+
+/// An input that is to be appended.
+#[derive(Clone, Debug)]
+pub struct NewInput {
+    /// Where it comes from, such as `runtime:claude`; keys are unique within a source.
+    pub source: String,
+    /// Its idempotency key; without one it always counts.
+    pub key: Option<String>,
+    /// What happened.
+    pub body: Body,
+}
+
+impl NewInput {
+    /// An input that counts once per (source, key).
+    pub fn keyed(source: impl Into<String>, key: impl Into<String>, body: Body) -> Self {
+        Self { source: source.into(), key: Some(key.into()), body }
+    }
+
+    /// An input that always counts.
+    pub const fn unkeyed(body: Body) -> Self {
+        Self { source: String::new(), key: None, body }
+    }
+}
+
+/// Why nothing was appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Too much waits; try again soon.
+    #[error("too many requests are waiting to be stored")]
+    Busy,
+    /// The store does not take anything now.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+}
+
+/// Inputs that one caller appends together.
+pub(super) struct Request {
+    pub inputs: Vec<NewInput>,
+    pub done: oneshot::Sender<Result<Vec<Appended>, AppendError>>,
+}
+
+/// The door to the log.
+#[derive(Clone)]
+pub struct Log(mpsc::Sender<Request>);
+
+impl Log {
+    pub(super) const fn new(sender: mpsc::Sender<Request>) -> Self {
+        Self(sender)
+    }
+
+    /// Appends inputs and waits until they are committed. They are folded in order, all of them or none.
+    ///
+    /// # Errors
+    /// [`AppendError::Busy`] when too much waits; nothing was appended then.
+    pub async fn append(&self, inputs: Vec<NewInput>) -> Result<Vec<Appended>, AppendError> {
+        let (done, answer) = oneshot::channel();
+        self.0.try_send(Request { inputs, done }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => AppendError::Busy,
+            mpsc::error::TrySendError::Closed(_) => AppendError::Unavailable("the engine has stopped".into()),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(AppendError::Unavailable("the engine has stopped".into())))
+    }
+
+    /// Appends one input.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
+    pub async fn append_one(&self, input: NewInput) -> Result<Appended, AppendError> {
+        let results = self.append(vec![input]).await?;
+        results.into_iter().next().ok_or_else(|| AppendError::Unavailable("no answer".into()))
+    }
+
+    /// Appends inputs that must not be lost for want of room, such as outcomes: waits for a place.
+    ///
+    /// # Errors
+    /// When the store does not take anything now.
+    pub async fn append_patiently(&self, inputs: Vec<NewInput>) -> Result<Vec<Appended>, AppendError> {
+        let gone = || AppendError::Unavailable("the engine has stopped".into());
+        let (done, answer) = oneshot::channel();
+        self.0.send(Request { inputs, done }).await.map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+}

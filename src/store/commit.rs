@@ -1,0 +1,386 @@
+//! The commit: inputs, what follows from them, and the cursor, in one transaction.
+
+use sha2::{Digest as _, Sha256};
+use sqlx::Row as _;
+
+use super::sql::{self, Batch, SIZES};
+use super::{AnyTx, Error, Result, Store, execute, fetch_tx};
+use crate::core::arena::Ix;
+use crate::core::audit::AuditRow;
+use crate::core::delivery::{OutboxRow, RowState, Settlement, Work};
+use crate::core::money::Sums;
+use crate::core::step::{Changed, Decision, Reply};
+use crate::core::time::Ts;
+use crate::core::world::{Agent, Session, Task, World};
+
+/// What became of an input that was to be appended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Appended {
+    /// Its position; `None` when it was there before.
+    pub pos: Option<u64>,
+    /// What the fold answers.
+    pub reply: Option<Reply>,
+}
+
+/// A log entry to be written.
+pub struct Entry {
+    /// Position.
+    pub pos: u64,
+    /// Time of the fold.
+    pub at: Ts,
+    /// The body as JSON.
+    pub body: String,
+}
+
+/// Everything that a batch of inputs writes besides the log.
+#[derive(Default)]
+pub struct Writes {
+    /// Rows of the audit.
+    pub audit: Vec<AuditRow>,
+    /// New outbox rows.
+    pub outbox: Vec<OutboxRow>,
+    /// Outbox rows that have changed.
+    pub settled: Vec<Settlement>,
+    /// Whose rows have changed; those of cards, copies, alerts, approvals and sign-ins are written at
+    /// once, those of agents, sessions, tasks and costs when the engine says so.
+    pub changed: Changed,
+}
+
+impl Writes {
+    /// Takes over a decision. Its reply goes to whoever appended the input.
+    pub fn add(&mut self, decision: Decision) -> Option<Reply> {
+        self.audit.extend(decision.audit);
+        self.outbox.extend(decision.outbox);
+        self.settled.extend(decision.settled);
+        self.changed.merge(decision.changed);
+        decision.reply
+    }
+}
+
+/// The identity of an input: the first 16 bytes of SHA-256 over its source and its key.
+pub fn idempotency_key(source: &str, key: &str) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    hash.update(source.as_bytes());
+    hash.update([0]);
+    hash.update(key.as_bytes());
+    let mut head = [0; 16];
+    head.copy_from_slice(&hash.finalize()[..16]);
+    head
+}
+
+/// A transaction of the engine.
+pub struct Tx(AnyTx);
+
+/// Binds rows to batch statements of the fitting sizes.
+macro_rules! insert {
+    ($tx:expr, $batch:expr, $rows:expr, |$query:ident, $row:ident| $bind:expr) => {{
+        let batch: &Batch = &$batch;
+        for chunk in chunks($rows) {
+            let text = batch.text(chunk.len());
+            match $tx {
+                AnyTx::Sqlite(tx) => {
+                    let mut $query = sqlx::query(text);
+                    for $row in chunk {
+                        $query = $bind;
+                    }
+                    $query.execute(&mut **tx).await?;
+                }
+                AnyTx::Postgres(tx) => {
+                    let mut $query = sqlx::query(text);
+                    for $row in chunk {
+                        $query = $bind;
+                    }
+                    $query.execute(&mut **tx).await?;
+                }
+            }
+        }
+    }};
+}
+
+/// Slices of `rows` whose lengths are batch sizes.
+fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
+        let (chunk, rest) = rows.split_at(size);
+        rows = rest;
+        Some(chunk)
+    })
+}
+
+const fn signed(n: u64) -> i64 {
+    n.cast_signed()
+}
+
+impl Store {
+    /// Begins a commit.
+    ///
+    /// # Errors
+    /// When the database cannot begin.
+    pub async fn begin_commit(&self) -> Result<Tx> {
+        self.begin().await.map(Tx)
+    }
+}
+
+impl Tx {
+    /// Notes idempotency keys. Returns those that were new, in no particular order.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn note_keys(&mut self, keys: &[[u8; 16]], at: Ts) -> Result<Vec<[u8; 16]>> {
+        let mut fresh = Vec::with_capacity(keys.len());
+        for chunk in chunks(keys) {
+            let text = sql::INSERT_SEEN.text(chunk.len());
+            macro_rules! insert_keys {
+                ($tx:expr) => {{
+                    let mut query = sqlx::query(text);
+                    for key in chunk {
+                        query = query.bind(&key[..]).bind(at.0);
+                    }
+                    for row in query.fetch_all(&mut **$tx).await? {
+                        let key: Vec<u8> = row.try_get("key")?;
+                        fresh.extend(<[u8; 16]>::try_from(key.as_slice()));
+                    }
+                }};
+            }
+            match &mut self.0 {
+                AnyTx::Sqlite(tx) => insert_keys!(tx),
+                AnyTx::Postgres(tx) => insert_keys!(tx),
+            }
+        }
+        Ok(fresh)
+    }
+
+    /// Writes the log entries.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn append(&mut self, entries: &[Entry]) -> Result<()> {
+        insert!(&mut self.0, sql::INSERT_LOG, entries, |query, entry| query
+            .bind(signed(entry.pos))
+            .bind(entry.at.0)
+            .bind(&entry.body));
+        Ok(())
+    }
+
+    /// Writes what follows: audit, outbox, and the rows that must be seen with them.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn write(&mut self, writes: &Writes, world: &World) -> Result<()> {
+        let tx = &mut self.0;
+        write_cards(tx, &writes.changed, world).await?;
+        insert!(&mut *tx, sql::INSERT_OUTBOX, &writes.outbox, |query, row| {
+            let (kind, copy, payload) = match &row.work {
+                Work::Deliver { copy } => ("deliver", Some(signed(*copy)), None),
+                Work::Control(call) => ("control", None, Some(serde_json::to_string(call)?)),
+            };
+            query
+                .bind(&row.id)
+                .bind(kind)
+                .bind(&row.via)
+                .bind(copy)
+                .bind(payload)
+                .bind(class_word(row))
+                .bind(row.class.priority())
+                .bind(RowState::Ready.as_str())
+                .bind(row.due.0)
+                .bind(row.expires.0)
+                .bind(0_i64)
+                .bind(world.now.0)
+                .bind(world.now.0)
+        });
+        for settled in &writes.settled {
+            execute!(
+                &mut *tx,
+                sql::SETTLE_OUTBOX,
+                &settled.id,
+                settled.state.as_str(),
+                settled.due.0,
+                &settled.error,
+                &settled.receipt,
+                world.now.0,
+            );
+        }
+        insert!(&mut *tx, sql::INSERT_AUDIT, &writes.audit, |query, row| query
+            .bind(signed(row.seq))
+            .bind(row.at.0)
+            .bind(&row.actor)
+            .bind(&row.action)
+            .bind(&row.object)
+            .bind(row.data.to_string())
+            .bind(row.prev.to_string())
+            .bind(row.hash.to_string()));
+        write_episodes(tx, &writes.changed, world).await?;
+        write_sign_ins(tx, &writes.changed, world).await
+    }
+
+    /// Writes the read models of agents, sessions, tasks and costs.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn write_models(&mut self, changed: &Changed, world: &World) -> Result<()> {
+        let tx = &mut self.0;
+        let agents: Vec<_> = changed.agents.iter().filter_map(|ix| agent_model(world, *ix)).collect();
+        insert!(&mut *tx, sql::UPSERT_AGENT, &agents, |query, m| query
+            .bind(&m.name).bind(&m.runtime).bind(&m.status).bind(m.last_seen).bind(&m.body));
+        let sessions: Vec<_> = changed.sessions.iter().filter_map(|ix| session_model(world, *ix)).collect();
+        insert!(&mut *tx, sql::UPSERT_SESSION, &sessions, |query, m| query
+            .bind(&m.name).bind(&m.runtime).bind(&m.status).bind(m.last_seen).bind(&m.body));
+        let tasks: Vec<_> = changed.tasks.iter().filter_map(|ix| task_model(world, *ix)).collect();
+        insert!(&mut *tx, sql::UPSERT_TASK, &tasks, |query, m| query
+            .bind(&m.name).bind(&m.status).bind(m.last_seen).bind(&m.body));
+        let cells: Vec<_> = changed.cells.iter().filter_map(|key| cost_model(world, key)).collect();
+        insert!(&mut *tx, sql::UPSERT_COST, &cells, |query, c| query
+            .bind(c.at).bind(&c.agent).bind(&c.model).bind(&c.task)
+            .bind(signed(c.sums.calls)).bind(signed(c.sums.unpriced))
+            .bind(signed(c.sums.tokens.input)).bind(signed(c.sums.tokens.output))
+            .bind(signed(c.sums.tokens.cache_read)).bind(signed(c.sums.tokens.cache_write))
+            .bind(c.sums.cost.0));
+        Ok(())
+    }
+
+    /// Moves the cursor and commits, if the lease of `term` still holds.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`] when somebody else folds now; nothing is written then.
+    pub async fn commit(mut self, cursor: u64, term: i64) -> Result<()> {
+        let moved = execute!(&mut self.0, sql::ADVANCE_CURSOR, signed(cursor), term);
+        if moved != 1 {
+            return Err(Error::LeaseLost);
+        }
+        self.0.commit().await
+    }
+
+    /// Reads the cursor inside the transaction.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn cursor(&mut self) -> Result<u64> {
+        let rows = fetch_tx!(&mut self.0, sql::SELECT_ENGINE, [], |row| row.try_get::<i64, _>("cursor")?);
+        Ok(rows.first().copied().unwrap_or(0).cast_unsigned())
+    }
+}
+
+fn class_word(row: &OutboxRow) -> String {
+    serde_json::to_value(row.class).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+async fn write_cards(tx: &mut AnyTx, changed: &Changed, world: &World) -> Result<()> {
+    let cards: Vec<_> = changed.cards.iter().filter_map(|n| world.cards.get(n)).collect();
+    insert!(&mut *tx, sql::UPSERT_CARD, &cards, |query, card| query
+        .bind(signed(card.number))
+        .bind(i64::from(card.version))
+        .bind(card.updated.0)
+        .bind(serde_json::to_string(card)?));
+    // A copy is seen as changed whenever its card is, so that readers can ask for what is new.
+    let of_cards = cards.iter().flat_map(|card| card.copies.iter());
+    let mut numbers: Vec<u64> = changed.copies.iter().chain(of_cards).copied().collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let copies: Vec<_> = numbers.iter().filter_map(|n| world.copies.get(n)).collect();
+    insert!(&mut *tx, sql::UPSERT_COPY, &copies, |query, copy| query
+        .bind(signed(copy.number))
+        .bind(signed(copy.card))
+        .bind(&copy.to.channel)
+        .bind(&copy.to.target)
+        .bind(&copy.receipt)
+        .bind(i64::from(copy.sent))
+        .bind(copy.parent.map(signed))
+        .bind(signed(world.pos))
+        .bind(serde_json::to_string(copy)?));
+    Ok(())
+}
+
+async fn write_episodes(tx: &mut AnyTx, changed: &Changed, world: &World) -> Result<()> {
+    let alerts: Vec<_> = changed.alerts.iter().filter_map(|n| world.alerts.get(n)).collect();
+    insert!(&mut *tx, sql::UPSERT_ALERT, &alerts, |query, alert| query
+        .bind(signed(alert.number))
+        .bind(&alert.rule)
+        .bind(alert.state.as_str())
+        .bind(alert.since.0)
+        .bind(serde_json::to_string(alert)?));
+    let approvals: Vec<_> = changed.approvals.iter().filter_map(|n| world.approvals.get(n)).collect();
+    insert!(&mut *tx, sql::UPSERT_APPROVAL, &approvals, |query, approval| query
+        .bind(signed(approval.number))
+        .bind(&approval.code)
+        .bind(&approval.runtime)
+        .bind(&approval.external)
+        .bind(approval.state.as_str())
+        .bind(approval.asked.0)
+        .bind(serde_json::to_string(approval)?));
+    Ok(())
+}
+
+async fn write_sign_ins(tx: &mut AnyTx, changed: &Changed, world: &World) -> Result<()> {
+    for session in &changed.sign_ins {
+        match world.signins.sessions.get(session) {
+            Some(sign_in) => {
+                execute!(&mut *tx, sql::UPSERT_SIGN_IN.text(1), session, &sign_in.person, sign_in.expires.0);
+            }
+            None => {
+                execute!(&mut *tx, sql::DELETE_SIGN_IN, session);
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Model {
+    name: String,
+    runtime: String,
+    status: String,
+    last_seen: i64,
+    body: String,
+}
+
+fn agent_model(world: &World, ix: Ix<Agent>) -> Option<Model> {
+    let agent = world.agents.get(ix)?;
+    Some(Model {
+        name: world.agent_key(ix),
+        runtime: agent.runtime.clone(),
+        status: agent.status().as_str().to_owned(),
+        last_seen: agent.last_seen.0,
+        body: serde_json::to_string(&world.agent_row(ix)?).ok()?,
+    })
+}
+
+fn session_model(world: &World, ix: Ix<Session>) -> Option<Model> {
+    let session = world.sessions.get(ix)?;
+    Some(Model {
+        name: format!("{}/{}", session.runtime, session.id),
+        runtime: session.runtime.clone(),
+        status: session.status.as_str().to_owned(),
+        last_seen: session.last_seen.0,
+        body: serde_json::to_string(&world.session_row(ix)?).ok()?,
+    })
+}
+
+fn task_model(world: &World, ix: Ix<Task>) -> Option<Model> {
+    let task = world.tasks.get(ix)?;
+    Some(Model {
+        name: task.id.clone(),
+        runtime: String::new(),
+        status: task.column.as_str().to_owned(),
+        last_seen: task.last_seen.0,
+        body: serde_json::to_string(&world.task_row(ix, world.now)?).ok()?,
+    })
+}
+
+struct CostModel {
+    at: i64,
+    agent: String,
+    model: String,
+    task: String,
+    sums: Sums,
+}
+
+fn cost_model(world: &World, key: &crate::core::world::CellKey) -> Option<CostModel> {
+    let task = key.task.and_then(|ix| world.tasks.get(ix)).map(|t| t.id.clone());
+    Some(CostModel {
+        at: key.at.0,
+        agent: world.agent_key(key.agent),
+        model: key.model.clone(),
+        task: task.unwrap_or_default(),
+        sums: *world.ledger.get(key)?,
+    })
+}

@@ -1,0 +1,305 @@
+//! The store: the log, what follows from it, and nothing else persistent.
+//!
+//! One SQL text runs on SQLite and on PostgreSQL (see [`sql`]); identifiers are made in Rust, times are
+//! parameters, and no statement reads a clock. Facts are written by the engine's commit alone; a courier
+//! only takes leases. On SQLite one process owns the file, by a lock beside it.
+
+mod commit;
+mod migrate;
+mod outbox;
+mod read;
+mod snapshot;
+pub mod sql;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+pub use commit::{Appended, Entry, Tx, Writes, idempotency_key};
+pub use migrate::migrations;
+pub use outbox::{Claimed, ClaimedWork, Listed, Lost};
+pub use read::{ApprovalRow, AuditFilter, FeedRow};
+pub use snapshot::Lease;
+
+/// SQLite before this version can corrupt a WAL that is reset under load (fixed 2026-03-13).
+const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
+/// Connections that read from SQLite; the one that writes is apart.
+const SQLITE_READERS: u32 = 4;
+/// Connections to PostgreSQL.
+const POSTGRES_CONNECTIONS: u32 = 8;
+
+/// What can go wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address cannot be used.
+    #[error("store.url `{0}` is not usable: write sqlite://FILE or postgres://USER@HOST/DATABASE")]
+    Url(String),
+    /// Another process owns the file.
+    #[error("another sereno is running on {0}; stop it first, or give this one a store of its own")]
+    Owned(PathBuf),
+    /// The bundled SQLite is not the one that was meant.
+    #[error("SQLite {found} was linked, but {wanted} is needed: older ones can corrupt the log")]
+    OldSqlite {
+        /// What was linked.
+        found: String,
+        /// What is needed.
+        wanted: String,
+    },
+    /// The file cannot be opened or locked.
+    #[error("{path}: {error}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What happened.
+        error: std::io::Error,
+    },
+    /// Somebody else folds the log now.
+    #[error("the engine lease was lost to another process")]
+    LeaseLost,
+    /// The database said no.
+    #[error("database: {0}")]
+    Sql(#[from] sqlx::Error),
+    /// A migration failed.
+    #[error("migration: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// What was stored cannot be read.
+    #[error("stored data cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// A result of the store.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Where statements run.
+#[derive(Clone)]
+pub(crate) enum Pool {
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// A transaction on either database.
+pub(crate) enum AnyTx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Runs a statement in a transaction; the number of rows that it touched.
+macro_rules! execute {
+    ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
+        match $tx {
+            $crate::store::AnyTx::Sqlite(tx) => sqlx::query($sql)$(.bind($bind))*.execute(&mut **tx).await?.rows_affected(),
+            $crate::store::AnyTx::Postgres(tx) => sqlx::query($sql)$(.bind($bind))*.execute(&mut **tx).await?.rows_affected(),
+        }
+    };
+}
+
+/// Reads rows in a transaction, each mapped by an expression over `row`.
+macro_rules! fetch_tx {
+    ($tx:expr, $sql:expr, [$($bind:expr),* $(,)?], |$row:ident| $map:expr) => {
+        match $tx {
+            $crate::store::AnyTx::Sqlite(tx) => {
+                let rows = sqlx::query($sql)$(.bind($bind))*.fetch_all(&mut **tx).await?;
+                rows.iter().map(|$row| Ok($map)).collect::<$crate::store::Result<Vec<_>>>()?
+            }
+            $crate::store::AnyTx::Postgres(tx) => {
+                let rows = sqlx::query($sql)$(.bind($bind))*.fetch_all(&mut **tx).await?;
+                rows.iter().map(|$row| Ok($map)).collect::<$crate::store::Result<Vec<_>>>()?
+            }
+        }
+    };
+}
+
+/// Reads rows from what is committed, each mapped by an expression over `row`.
+macro_rules! fetch {
+    ($store:expr, $sql:expr, [$($bind:expr),* $(,)?], |$row:ident| $map:expr) => {
+        match &$store.pool {
+            $crate::store::Pool::Sqlite { read, .. } => {
+                let rows = sqlx::query($sql)$(.bind($bind))*.fetch_all(read).await?;
+                rows.iter().map(|$row| Ok($map)).collect::<$crate::store::Result<Vec<_>>>()?
+            }
+            $crate::store::Pool::Postgres(pool) => {
+                let rows = sqlx::query($sql)$(.bind($bind))*.fetch_all(pool).await?;
+                rows.iter().map(|$row| Ok($map)).collect::<$crate::store::Result<Vec<_>>>()?
+            }
+        }
+    };
+}
+
+pub(crate) use {execute, fetch, fetch_tx};
+
+/// The store.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) pool: Pool,
+    /// Held as long as the store is open: a second process on the same file is refused.
+    _lock: Option<std::sync::Arc<File>>,
+    path: Option<PathBuf>,
+}
+
+impl Store {
+    /// Opens the store to fold and deliver; on SQLite no other process may do so at the same time.
+    ///
+    /// # Errors
+    /// When the address, the file, the linked SQLite or a migration is not right.
+    pub async fn open(url: &str) -> Result<Self> {
+        let store = if let Some(path) = sqlite_path(url) {
+            let lock = lock(&path)?;
+            Self::sqlite(&path, true, Some(lock)).await?
+        } else if is_postgres(url) {
+            Self::postgres(url).await?
+        } else {
+            return Err(Error::Url(hide_password(url)));
+        };
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// Opens the store to read only; another process may be folding.
+    ///
+    /// # Errors
+    /// When the address or the file is not right.
+    pub async fn open_reader(url: &str) -> Result<Self> {
+        match sqlite_path(url) {
+            Some(path) => Self::sqlite(&path, false, None).await,
+            None if is_postgres(url) => Self::postgres(url).await,
+            None => Err(Error::Url(hide_password(url))),
+        }
+    }
+
+    /// Whether another process owns the file; never on PostgreSQL.
+    pub fn is_owned(url: &str) -> bool {
+        sqlite_path(url).is_some_and(|path| matches!(lock(&path), Err(Error::Owned(_))))
+    }
+
+    async fn sqlite(path: &Path, create: bool, lock: Option<File>) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(create)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A 2xx promises that the event is on stable storage: never less than FULL.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .statement_cache_capacity(256)
+            .pragma("trusted_schema", "OFF")
+            .pragma("cell_size_check", "ON")
+            .pragma("mmap_size", "0")
+            .pragma("journal_size_limit", "67108864");
+        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(SQLITE_READERS)
+            .connect_with(options.create_if_missing(false))
+            .await?;
+        let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&read).await?;
+        check_sqlite(&version)?;
+        let lock = lock.map(std::sync::Arc::new);
+        Ok(Self { pool: Pool::Sqlite { read, write }, _lock: lock, path: Some(path.to_owned()) })
+    }
+
+    async fn postgres(url: &str) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| Error::Url(hide_password(url)))?
+            .application_name("sereno")
+            .options([("synchronous_commit", "on"), ("statement_timeout", "30000")]);
+        let pool = PgPoolOptions::new()
+            .max_connections(POSTGRES_CONNECTIONS)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options)
+            .await?;
+        Ok(Self { pool: Pool::Postgres(pool), _lock: None, path: None })
+    }
+
+    /// Whether one process owns the whole store.
+    pub const fn is_exclusive(&self) -> bool {
+        matches!(self.pool, Pool::Sqlite { .. })
+    }
+
+    /// The file behind the store, on SQLite.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Begins to write.
+    ///
+    /// # Errors
+    /// When the database cannot begin.
+    pub(crate) async fn begin(&self) -> Result<AnyTx> {
+        Ok(match &self.pool {
+            Pool::Sqlite { write, .. } => AnyTx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Postgres(pool) => AnyTx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Closes every connection; on SQLite the WAL is folded back into the file.
+    pub async fn close(&self) {
+        match &self.pool {
+            Pool::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl AnyTx {
+    pub(crate) async fn commit(self) -> Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// The file of a `sqlite:` address.
+pub fn sqlite_path(url: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix("sqlite:")?;
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    (!path.is_empty()).then(|| PathBuf::from(path))
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+/// The address without a password, for messages.
+pub fn hide_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    match rest.rsplit_once('@') {
+        Some((user, host)) => {
+            let user = user.split(':').next().unwrap_or(user);
+            format!("{scheme}://{user}@{host}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+fn lock(path: &Path) -> Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock = PathBuf::from(name);
+    let failed = |error| Error::File { path: lock.clone(), error };
+    let file = File::create(&lock).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::Owned(path.to_owned())),
+        Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+fn check_sqlite(version: &str) -> Result<()> {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    let found = (next(), next(), next());
+    if found >= SQLITE_AT_LEAST {
+        return Ok(());
+    }
+    let (major, minor, patch) = SQLITE_AT_LEAST;
+    Err(Error::OldSqlite { found: version.to_owned(), wanted: format!("{major}.{minor}.{patch}") })
+}

@@ -1,0 +1,181 @@
+//! The outbox as couriers see it: rows are leased, never changed.
+
+use sqlx::Row as _;
+
+use super::{Result, Store, execute, fetch, fetch_tx, sql};
+use crate::core::control::ControlCall;
+use crate::core::delivery::{Card, Class, Copy};
+use crate::core::time::{Span, Ts};
+
+/// A leased row, with everything that is needed to carry it out.
+#[derive(Debug)]
+pub struct Claimed {
+    /// Its identity.
+    pub id: String,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// How it is sent.
+    pub class: Class,
+    /// Not after.
+    pub expires: Ts,
+    /// Name of the channel or of the runtime.
+    pub via: String,
+    /// What must happen.
+    pub work: ClaimedWork,
+}
+
+/// What must happen.
+#[derive(Debug)]
+pub enum ClaimedWork {
+    /// Bring a copy up to date.
+    Deliver {
+        /// The copy.
+        copy: Box<Copy>,
+        /// The card as it is now.
+        card: Box<Card>,
+        /// What the platform calls the message under which it hangs.
+        parent_receipt: Option<String>,
+    },
+    /// Ask a runtime.
+    Control(ControlCall),
+    /// The row cannot be read; it is a defect, and it must not stop the others.
+    Broken(String),
+}
+
+/// A lease whose holder did not come back: what it did is unknown.
+#[derive(Debug)]
+pub struct Lost {
+    /// The row.
+    pub id: String,
+    /// Whether it is a control call.
+    pub control: bool,
+    /// Which attempt it was.
+    pub attempt: u32,
+}
+
+/// A row as lists show it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Listed {
+    /// Its identity.
+    pub id: String,
+    /// `deliver` or `control`.
+    pub kind: String,
+    /// Channel or runtime.
+    pub via: String,
+    /// How it is sent.
+    pub class: String,
+    /// Its state.
+    pub state: String,
+    /// Not before.
+    pub due: Ts,
+    /// Attempts so far.
+    pub attempts: i64,
+    /// What went wrong last.
+    pub error: Option<String>,
+    /// When it was made.
+    pub created: Ts,
+}
+
+impl Store {
+    /// Leases up to `limit` rows that are due.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn claim(&self, lease: &str, now: Ts, lives: Span, limit: i64) -> Result<Vec<Claimed>> {
+        let mut tx = self.begin().await?;
+        let ids = fetch_tx!(&mut tx, sql::CLAIM_OUTBOX, [lease, now.plus(lives).0, now.0, limit], |row| row.try_get::<String, _>("id")?);
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = fetch_tx!(&mut tx, sql::SELECT_CLAIMED, [lease], |row| {
+            let attempts: i64 = row.try_get("attempts")?;
+            let class: String = row.try_get("class")?;
+            Claimed {
+                id: row.try_get("id")?,
+                attempt: u32::try_from(attempts).unwrap_or(u32::MAX),
+                class: serde_json::from_value(class.into())?,
+                expires: Ts(row.try_get("expires")?),
+                via: row.try_get("via")?,
+                work: claimed_work(row.try_get("payload")?, row.try_get("copy_body")?, row.try_get("card_body")?, row.try_get("parent_receipt")?),
+            }
+        });
+        tx.commit().await?;
+        Ok(rows)
+    }
+
+    /// Leases that have ended without an outcome.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn lost_leases(&self, now: Ts) -> Result<Vec<Lost>> {
+        Ok(fetch!(self, sql::SELECT_LOST, [now.0], |row| {
+            let attempts: i64 = row.try_get("attempts")?;
+            Lost {
+                id: row.try_get("id")?,
+                control: row.try_get::<String, _>("kind")? == "control",
+                attempt: u32::try_from(attempts).unwrap_or(u32::MAX),
+            }
+        }))
+    }
+
+    /// Puts a leased row back until `due`, without counting an attempt.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn release(&self, id: &str, due: Ts) -> Result<()> {
+        let mut tx = self.begin().await?;
+        execute!(&mut tx, sql::RELEASE_OUTBOX, id, due.0);
+        tx.commit().await
+    }
+
+    /// When something in the outbox is next to be done: a row is due, or a lease has ended.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn next_due(&self) -> Result<Option<Ts>> {
+        let due = fetch!(self, sql::NEXT_DUE, [], |row| row.try_get::<Option<i64>, _>("due")?);
+        let ends = fetch!(self, sql::NEXT_LEASE_END, [], |row| row.try_get::<Option<i64>, _>("due")?);
+        let next = due.into_iter().flatten().chain(ends.into_iter().flatten().map(|end| end + 1)).min();
+        Ok(next.map(Ts))
+    }
+
+    /// Rows that are not done, oldest first.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn list_outbox(&self, limit: i64) -> Result<Vec<Listed>> {
+        Ok(fetch!(self, sql::LIST_OUTBOX, [limit], |row| Listed {
+            id: row.try_get("id")?,
+            kind: row.try_get("kind")?,
+            via: row.try_get("via")?,
+            class: row.try_get("class")?,
+            state: row.try_get("state")?,
+            due: Ts(row.try_get("due")?),
+            attempts: row.try_get("attempts")?,
+            error: row.try_get("error")?,
+            created: Ts(row.try_get("created")?),
+        }))
+    }
+
+    /// How many rows are in each state that is not final.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn count_outbox(&self) -> Result<Vec<(String, i64)>> {
+        Ok(fetch!(self, sql::COUNT_OUTBOX, [], |row| (row.try_get("state")?, row.try_get("rows")?)))
+    }
+}
+
+fn claimed_work(payload: Option<String>, copy: Option<String>, card: Option<String>, parent_receipt: Option<String>) -> ClaimedWork {
+    if let Some(payload) = payload {
+        return serde_json::from_str(&payload)
+            .map_or_else(|e| ClaimedWork::Broken(e.to_string()), ClaimedWork::Control);
+    }
+    let (Some(copy), Some(card)) = (copy, card) else {
+        return ClaimedWork::Broken("its card is not stored".into());
+    };
+    match (serde_json::from_str(&copy), serde_json::from_str(&card)) {
+        (Ok(copy), Ok(card)) => ClaimedWork::Deliver { copy, card, parent_receipt },
+        (Err(e), _) | (_, Err(e)) => ClaimedWork::Broken(e.to_string()),
+    }
+}

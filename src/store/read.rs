@@ -1,0 +1,254 @@
+//! Reading what is committed: the page, lists, the audit, facts about the store.
+
+use sqlx::Row as _;
+
+use super::{Result, Store, execute, fetch, sql};
+use crate::core::alert::Alert;
+use crate::core::approval::Approval;
+use crate::core::audit::AuditRow;
+use crate::core::delivery::{Card, Copy};
+use crate::core::digest::Digest;
+use crate::core::message::{AgentRow, SessionRow, TaskRow};
+use crate::core::money::{Micros, Sums, Tokens};
+use crate::core::time::Ts;
+
+/// A copy with its card, for the page.
+#[derive(Debug)]
+pub struct FeedRow {
+    /// Position of the commit that changed it last.
+    pub changed: u64,
+    /// The copy.
+    pub copy: Copy,
+    /// The card.
+    pub card: Card,
+}
+
+/// An approval as stored.
+#[derive(Debug)]
+pub struct ApprovalRow {
+    /// Its state, in one word.
+    pub state: String,
+    /// All of it.
+    pub approval: Approval,
+}
+
+/// Which rows of the audit are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditFilter {
+    /// Not before.
+    pub from: Ts,
+    /// Before.
+    pub until: Ts,
+}
+
+impl Default for AuditFilter {
+    fn default() -> Self {
+        Self { from: Ts(i64::MIN), until: Ts(i64::MAX) }
+    }
+}
+
+/// Rows of the audit that are read at once.
+const AUDIT_STRETCH: i64 = 1000;
+
+macro_rules! feed_rows {
+    ($store:expr, $sql:expr, [$($bind:expr),*]) => {
+        fetch!($store, $sql, [$($bind),*], |row| FeedRow {
+            changed: row.try_get::<i64, _>("changed")?.cast_unsigned(),
+            copy: serde_json::from_str(row.try_get::<&str, _>("copy_body")?)?,
+            card: serde_json::from_str(row.try_get::<&str, _>("card_body")?)?,
+        })
+    };
+}
+
+macro_rules! bodies {
+    ($store:expr, $sql:expr, [$($bind:expr),*]) => {
+        fetch!($store, $sql, [$($bind),*], |row| serde_json::from_str(row.try_get::<&str, _>("body")?)?)
+    };
+}
+
+impl Store {
+    /// The newest cards of a conversation.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn feed(&self, channel: &str, target: &str, limit: i64) -> Result<Vec<FeedRow>> {
+        Ok(feed_rows!(self, sql::SELECT_FEED, [channel, target, limit]))
+    }
+
+    /// Cards of a conversation that a commit after `since` has changed, oldest change first.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn feed_since(&self, channel: &str, target: &str, since: u64, limit: i64) -> Result<Vec<FeedRow>> {
+        Ok(feed_rows!(self, sql::SELECT_FEED_SINCE, [channel, target, since.cast_signed(), limit]))
+    }
+
+    /// One card of a conversation, by the number of its copy.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn feed_one(&self, channel: &str, target: &str, copy: u64) -> Result<Option<FeedRow>> {
+        let rows = feed_rows!(self, sql::SELECT_FEED_ONE, [channel, target, copy.cast_signed()]);
+        Ok(rows.into_iter().next())
+    }
+
+    /// Agents that were heard of after `since`.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn agents(&self, since: Ts, limit: i64) -> Result<Vec<AgentRow>> {
+        Ok(bodies!(self, sql::SELECT_AGENTS, [since.0, limit]))
+    }
+
+    /// The newest sessions.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn sessions(&self, limit: i64) -> Result<Vec<SessionRow>> {
+        Ok(bodies!(self, sql::SELECT_SESSIONS, [limit]))
+    }
+
+    /// The newest tasks.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn tasks(&self, limit: i64) -> Result<Vec<TaskRow>> {
+        Ok(bodies!(self, sql::SELECT_TASKS, [limit]))
+    }
+
+    /// The newest alerts.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn alerts(&self, limit: i64) -> Result<Vec<Alert>> {
+        Ok(bodies!(self, sql::SELECT_ALERTS, [limit]))
+    }
+
+    /// An alert by number.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn alert(&self, number: u64) -> Result<Option<Alert>> {
+        let rows: Vec<Alert> = bodies!(self, sql::SELECT_ALERT, [number.cast_signed()]);
+        Ok(rows.into_iter().next())
+    }
+
+    /// The newest approval with an identity in its runtime.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn approval(&self, runtime: &str, external: &str) -> Result<Option<ApprovalRow>> {
+        let rows = fetch!(self, sql::SELECT_APPROVAL, [runtime, external], |row| ApprovalRow {
+            state: row.try_get("state")?,
+            approval: serde_json::from_str(row.try_get::<&str, _>("body")?)?,
+        });
+        Ok(rows.into_iter().next())
+    }
+
+    /// The newest approval with a code.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn approval_by_code(&self, code: &str) -> Result<Option<ApprovalRow>> {
+        let rows = fetch!(self, sql::SELECT_APPROVAL_BY_CODE, [code], |row| ApprovalRow {
+            state: row.try_get("state")?,
+            approval: serde_json::from_str(row.try_get::<&str, _>("body")?)?,
+        });
+        Ok(rows.into_iter().next())
+    }
+
+    /// Approvals of a runtime that wait for a decision.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn pending_approvals(&self, runtime: &str) -> Result<Vec<Approval>> {
+        Ok(bodies!(self, sql::SELECT_PENDING, [runtime]))
+    }
+
+    /// Costs since `from`: when, agent, model, task, sums.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn costs(&self, from: Ts) -> Result<Vec<(Ts, String, String, String, Sums)>> {
+        Ok(fetch!(self, sql::SELECT_COSTS, [from.0], |row| {
+            let count = |name: &str| -> Result<u64> { Ok(row.try_get::<i64, _>(name)?.cast_unsigned()) };
+            let sums = Sums {
+                calls: count("calls")?,
+                unpriced: count("unpriced")?,
+                tokens: Tokens {
+                    input: count("input")?,
+                    output: count("output")?,
+                    cache_read: count("cache_read")?,
+                    cache_write: count("cache_write")?,
+                },
+                cost: Micros(row.try_get("micros")?),
+            };
+            (Ts(row.try_get("at")?), row.try_get("agent")?, row.try_get("model")?, row.try_get("task")?, sums)
+        }))
+    }
+
+    /// Whose session of the page this is, if it lives.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn sign_in(&self, session: &str, now: Ts) -> Result<Option<String>> {
+        let rows = fetch!(self, sql::SELECT_SIGN_IN, [session], |row| (
+            row.try_get::<String, _>("person")?,
+            Ts(row.try_get("expires")?)
+        ));
+        Ok(rows.into_iter().find(|(_, expires)| *expires > now).map(|(person, _)| person))
+    }
+
+    /// How many sessions of the page live.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn count_sign_ins(&self, now: Ts) -> Result<i64> {
+        let rows = fetch!(self, sql::COUNT_SIGN_INS, [now.0], |row| row.try_get::<i64, _>("rows")?);
+        Ok(rows.first().copied().unwrap_or(0))
+    }
+
+    /// Rows of the audit after `after`, as many as are read at once.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn audit_after(&self, after: u64, filter: &AuditFilter) -> Result<Vec<AuditRow>> {
+        let (after, from, until) = (after.cast_signed(), filter.from.0, filter.until.0);
+        Ok(fetch!(self, sql::SELECT_AUDIT, [after, from, until, AUDIT_STRETCH], |row| {
+            let digest = |name: &str| -> Result<Digest> {
+                let text: String = row.try_get(name)?;
+                Ok(serde_json::from_value(text.into())?)
+            };
+            AuditRow {
+                seq: row.try_get::<i64, _>("seq")?.cast_unsigned(),
+                at: Ts(row.try_get("at")?),
+                actor: row.try_get("actor")?,
+                action: row.try_get("action")?,
+                object: row.try_get("object")?,
+                data: serde_json::from_str(row.try_get::<&str, _>("data")?)?,
+                prev: digest("prev")?,
+                hash: digest("hash")?,
+            }
+        }))
+    }
+
+    /// A fact about the store.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn meta(&self, name: &str) -> Result<Option<String>> {
+        let rows = fetch!(self, sql::SELECT_META, [name], |row| row.try_get::<String, _>("value")?);
+        Ok(rows.into_iter().next())
+    }
+
+    /// A fact about the store, set to `value` when it is not set yet.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn meta_or(&self, name: &str, value: &str) -> Result<String> {
+        let mut tx = self.begin().await?;
+        execute!(&mut tx, sql::INSERT_META, name, value);
+        tx.commit().await?;
+        Ok(self.meta(name).await?.unwrap_or_else(|| value.to_owned()))
+    }
+}

@@ -1,0 +1,176 @@
+//! Every statement, one text for both databases.
+//!
+//! Portable subset: `$n` placeholders, `ON CONFLICT`, `RETURNING`, no arrays, no JSON operators, no
+//! clock. Statements that insert many rows exist for the batch sizes of [`SIZES`]; their texts are made
+//! once, from constants.
+
+use std::sync::LazyLock;
+
+/// Rows that one statement inserts, the largest first.
+pub const SIZES: [usize; 3] = [64, 8, 1];
+
+/// An insert of many rows, with its text for each of [`SIZES`].
+pub struct Batch {
+    /// Columns of a row.
+    pub columns: usize,
+    texts: [&'static str; 3],
+}
+
+impl Batch {
+    fn new(head: &str, columns: usize, tail: &str) -> Self {
+        let text = |rows: usize| -> &'static str {
+            let mut sql = format!("{head} VALUES ");
+            for row in 0..rows {
+                let first = row * columns + 1;
+                let row_text: Vec<String> = (first..first + columns).map(|n| format!("${n}")).collect();
+                sql.push_str(if row == 0 { "(" } else { ", (" });
+                sql.push_str(&row_text.join(", "));
+                sql.push(')');
+            }
+            sql.push(' ');
+            sql.push_str(tail);
+            // Made once for each of a few sizes, so it lives as long as the program, like a constant.
+            sql.leak()
+        };
+        Self { columns, texts: SIZES.map(text) }
+    }
+
+    /// The text that inserts `rows` rows; `rows` is one of [`SIZES`].
+    pub fn text(&self, rows: usize) -> &'static str {
+        let place = SIZES.iter().position(|size| *size == rows).unwrap_or(SIZES.len() - 1);
+        self.texts[place]
+    }
+
+    /// All texts.
+    pub const fn texts(&self) -> [&'static str; 3] {
+        self.texts
+    }
+}
+
+macro_rules! batches {
+    ($($name:ident = $head:expr, $columns:expr, $tail:expr;)*) => {
+        $(#[expect(missing_docs, reason = "the text says it")]
+        pub static $name: LazyLock<Batch> = LazyLock::new(|| Batch::new($head, $columns, $tail));)*
+        /// Every batch statement, for the test that prepares them all.
+        pub fn batches() -> Vec<&'static Batch> {
+            vec![$(&*$name),*]
+        }
+    };
+}
+
+batches! {
+    INSERT_SEEN = "INSERT INTO seen (key, at)", 2, "ON CONFLICT (key) DO NOTHING RETURNING key";
+    INSERT_LOG = "INSERT INTO log (pos, at, body)", 3, "";
+    UPSERT_CARD = "INSERT INTO cards (number, version, updated, body)", 4,
+        "ON CONFLICT (number) DO UPDATE SET version = excluded.version, updated = excluded.updated, body = excluded.body";
+    UPSERT_COPY = "INSERT INTO copies (number, card, channel, target, receipt, sent, parent, changed, body)", 9,
+        "ON CONFLICT (number) DO UPDATE SET target = excluded.target, receipt = excluded.receipt, sent = excluded.sent, changed = excluded.changed, body = excluded.body";
+    INSERT_OUTBOX = "INSERT INTO outbox (id, kind, via, copy, payload, class, priority, state, due, expires, attempts, created, updated)", 13, "";
+    UPSERT_AGENT = "INSERT INTO agents (name, runtime, status, last_seen, body)", 5,
+        "ON CONFLICT (name) DO UPDATE SET status = excluded.status, last_seen = excluded.last_seen, body = excluded.body";
+    UPSERT_SESSION = "INSERT INTO sessions (name, runtime, status, last_seen, body)", 5,
+        "ON CONFLICT (name) DO UPDATE SET status = excluded.status, last_seen = excluded.last_seen, body = excluded.body";
+    UPSERT_TASK = "INSERT INTO tasks (name, stage, last_seen, body)", 4,
+        "ON CONFLICT (name) DO UPDATE SET stage = excluded.stage, last_seen = excluded.last_seen, body = excluded.body";
+    UPSERT_COST = "INSERT INTO costs (at, agent, model, task, calls, unpriced, input, output, cache_read, cache_write, micros)", 11,
+        "ON CONFLICT (at, agent, model, task) DO UPDATE SET calls = excluded.calls, unpriced = excluded.unpriced, input = excluded.input, output = excluded.output, cache_read = excluded.cache_read, cache_write = excluded.cache_write, micros = excluded.micros";
+    UPSERT_ALERT = "INSERT INTO alerts (number, rule, state, since, body)", 5,
+        "ON CONFLICT (number) DO UPDATE SET state = excluded.state, since = excluded.since, body = excluded.body";
+    UPSERT_APPROVAL = "INSERT INTO approvals (number, code, runtime, external, state, asked, body)", 7,
+        "ON CONFLICT (number) DO UPDATE SET state = excluded.state, body = excluded.body";
+    INSERT_AUDIT = "INSERT INTO audit (seq, at, actor, action, object, data, prev, hash)", 8, "";
+    UPSERT_SIGN_IN = "INSERT INTO sign_ins (session, person, expires)", 3,
+        "ON CONFLICT (session) DO UPDATE SET person = excluded.person, expires = excluded.expires";
+}
+
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
+        $($(#[$doc])* pub const $name: &str = $text;)*
+        /// Every single statement, for the test that prepares them all.
+        pub const ALL: &[&str] = &[$($name),*];
+    };
+}
+
+statements! {
+    /// A fact about the store.
+    SELECT_META = "SELECT value FROM meta WHERE name = $1";
+    /// Sets a fact that is not set yet.
+    INSERT_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+
+    /// Takes the folding lease when it is free or already ours.
+    ACQUIRE_ENGINE = "UPDATE engine SET term = term + 1, holder = $1, expires = $2 WHERE id = 1 AND (expires < $3 OR holder = $1) RETURNING term, cursor";
+    /// Takes it without asking, where a file lock has already decided.
+    SEIZE_ENGINE = "UPDATE engine SET term = term + 1, holder = $1, expires = $2 WHERE id = 1 RETURNING term, cursor";
+    /// Keeps it.
+    RENEW_ENGINE = "UPDATE engine SET expires = $1 WHERE id = 1 AND term = $2";
+    /// Gives it back.
+    RESIGN_ENGINE = "UPDATE engine SET expires = 0 WHERE id = 1 AND term = $1";
+    /// Moves the cursor, if the lease is still ours.
+    ADVANCE_CURSOR = "UPDATE engine SET cursor = $1 WHERE id = 1 AND term = $2";
+    /// Who holds it.
+    SELECT_ENGINE = "SELECT term, holder, expires, cursor FROM engine WHERE id = 1";
+
+    /// A stretch of the log.
+    SELECT_LOG = "SELECT pos, at, body FROM log WHERE pos > $1 AND pos <= $2 ORDER BY pos LIMIT $3";
+    /// The newest snapshot of a format.
+    SELECT_SNAPSHOT = "SELECT pos, body FROM snapshots WHERE format = $1 ORDER BY pos DESC LIMIT 1";
+    /// Writes a snapshot.
+    INSERT_SNAPSHOT = "INSERT INTO snapshots (pos, at, format, body) VALUES ($1, $2, $3, $4) ON CONFLICT (pos) DO UPDATE SET at = excluded.at, format = excluded.format, body = excluded.body";
+    /// Drops snapshots that newer ones have replaced.
+    DELETE_SNAPSHOTS = "DELETE FROM snapshots WHERE pos < $1";
+    /// Where the newest snapshot stands.
+    SELECT_SNAPSHOT_POS = "SELECT pos FROM snapshots ORDER BY pos DESC LIMIT 1";
+
+    /// Changes an outbox row.
+    SETTLE_OUTBOX = "UPDATE outbox SET state = $2, due = $3, error = $4, receipt = $5, updated = $6, lease = NULL, lease_until = NULL WHERE id = $1";
+    /// Leases rows that are due. The state is checked again so that two couriers never take the same row.
+    CLAIM_OUTBOX = "UPDATE outbox SET state = 'leased', attempts = attempts + 1, lease = $1, lease_until = $2 WHERE state IN ('ready', 'uncertain') AND id IN (SELECT id FROM outbox WHERE state IN ('ready', 'uncertain') AND due <= $3 ORDER BY priority, due, id LIMIT $4) RETURNING id";
+    /// What was leased, with the card as it is now.
+    SELECT_CLAIMED = "SELECT o.id, o.attempts, o.class, o.expires, o.payload, o.via, c.body AS copy_body, k.body AS card_body, p.receipt AS parent_receipt FROM outbox o LEFT JOIN copies c ON c.number = o.copy LEFT JOIN cards k ON k.number = c.card LEFT JOIN copies p ON p.number = c.parent WHERE o.lease = $1 ORDER BY o.priority, o.due, o.id";
+    /// Leases whose holder did not come back.
+    SELECT_LOST = "SELECT id, kind, attempts FROM outbox WHERE state = 'leased' AND lease_until < $1 ORDER BY id LIMIT 100";
+    /// Puts a leased row back without an attempt: its destination is busy.
+    RELEASE_OUTBOX = "UPDATE outbox SET state = 'ready', attempts = attempts - 1, due = $2, lease = NULL, lease_until = NULL WHERE id = $1 AND state = 'leased'";
+    /// When the next row is due.
+    NEXT_DUE = "SELECT MIN(due) AS due FROM outbox WHERE state IN ('ready', 'uncertain')";
+    /// When the next lease ends.
+    NEXT_LEASE_END = "SELECT MIN(lease_until) AS due FROM outbox WHERE state = 'leased'";
+    /// Rows that are not done.
+    LIST_OUTBOX = "SELECT id, kind, via, class, state, due, attempts, error, created FROM outbox WHERE state NOT IN ('sent', 'dropped') ORDER BY id LIMIT $1";
+    /// How many rows are in each state that is not final.
+    COUNT_OUTBOX = "SELECT state, COUNT(*) AS rows FROM outbox WHERE state NOT IN ('sent', 'dropped') GROUP BY state";
+
+    /// What stands in a conversation, the newest change first.
+    SELECT_FEED = "SELECT c.body AS copy_body, c.changed AS changed, k.body AS card_body FROM copies c JOIN cards k ON k.number = c.card WHERE c.channel = $1 AND c.target = $2 AND c.sent > 0 ORDER BY k.updated DESC, c.number DESC LIMIT $3";
+    /// What has changed in a conversation since a position.
+    SELECT_FEED_SINCE = "SELECT c.body AS copy_body, c.changed AS changed, k.body AS card_body FROM copies c JOIN cards k ON k.number = c.card WHERE c.channel = $1 AND c.target = $2 AND c.sent > 0 AND c.changed > $3 ORDER BY c.changed LIMIT $4";
+    /// One copy in a conversation.
+    SELECT_FEED_ONE = "SELECT c.body AS copy_body, c.changed AS changed, k.body AS card_body FROM copies c JOIN cards k ON k.number = c.card WHERE c.channel = $1 AND c.target = $2 AND c.number = $3";
+
+    /// Agents, by state and name.
+    SELECT_AGENTS = "SELECT body FROM agents WHERE last_seen > $1 ORDER BY name LIMIT $2";
+    /// Sessions, the newest first.
+    SELECT_SESSIONS = "SELECT body FROM sessions ORDER BY last_seen DESC LIMIT $1";
+    /// Tasks, the newest first.
+    SELECT_TASKS = "SELECT body FROM tasks ORDER BY last_seen DESC LIMIT $1";
+    /// Alerts, the newest first.
+    SELECT_ALERTS = "SELECT body FROM alerts ORDER BY number DESC LIMIT $1";
+    /// An alert with its trail.
+    SELECT_ALERT = "SELECT body FROM alerts WHERE number = $1";
+    /// The newest approval with this identity in its runtime.
+    SELECT_APPROVAL = "SELECT number, code, state, body FROM approvals WHERE runtime = $1 AND external = $2 ORDER BY number DESC LIMIT 1";
+    /// The newest approval with this code.
+    SELECT_APPROVAL_BY_CODE = "SELECT number, code, state, body FROM approvals WHERE code = $1 ORDER BY number DESC LIMIT 1";
+    /// Approvals of a runtime that wait.
+    SELECT_PENDING = "SELECT number, code, state, body FROM approvals WHERE runtime = $1 AND state = 'pending' ORDER BY number";
+    /// Costs in quarters of an hour.
+    SELECT_COSTS = "SELECT at, agent, model, task, calls, unpriced, input, output, cache_read, cache_write, micros FROM costs WHERE at >= $1 ORDER BY at, agent, model, task";
+    /// Who a session of the page belongs to.
+    SELECT_SIGN_IN = "SELECT person, expires FROM sign_ins WHERE session = $1";
+    /// Ends a session of the page.
+    DELETE_SIGN_IN = "DELETE FROM sign_ins WHERE session = $1";
+    /// How many sessions of the page live.
+    COUNT_SIGN_INS = "SELECT COUNT(*) AS rows FROM sign_ins WHERE expires > $1";
+    /// A stretch of the audit.
+    SELECT_AUDIT = "SELECT seq, at, actor, action, object, data, prev, hash FROM audit WHERE seq > $1 AND at >= $2 AND at < $3 ORDER BY seq LIMIT $4";
+}

@@ -1,0 +1,4 @@
+//! All tests, one binary.
+
+mod seeds;
+mod sim;
