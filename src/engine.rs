@@ -18,6 +18,7 @@ use crate::core::policy::Policy;
 use crate::core::step::step;
 use crate::core::time::{Span, Ts};
 use crate::core::world::World;
+use crate::stop::Stop;
 use crate::store::{self, Appended, Entry, Lease, Store, Writes, idempotency_key};
 
 pub use log::{AppendError, Log, NewInput};
@@ -117,7 +118,7 @@ impl Engine {
 
     /// Folds until `stop` is told or the lease is lost. On the way out the read models are brought up to
     /// date and a snapshot is written.
-    pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> Stopped {
+    pub async fn run(mut self, mut stop: Stop) -> Stopped {
         let mut renew_at = self.clock.now();
         let why = loop {
             let now = self.clock.now();
@@ -131,7 +132,7 @@ impl Engine {
             let wake = wake.into_iter().flatten().min().unwrap_or(renew_at);
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => break Stopped::Asked,
+                () = stop.asked() => break Stopped::Asked,
                 request = self.requests.recv() => match request {
                     Some(first) => if self.take(first).await.is_err() { break Stopped::LeaseLost },
                     None => break Stopped::Asked,

@@ -2,8 +2,18 @@
 
 #![forbid(unsafe_code)]
 
+pub mod app;
+pub mod channel;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod core;
+pub mod courier;
 pub mod engine;
+pub mod health;
+pub mod http;
+pub mod receiver;
 pub mod render;
+pub mod runtime;
+pub mod stop;
 pub mod store;

@@ -11,7 +11,7 @@ mod parse;
 mod target;
 
 pub use catalogue::{ArgKind, CATALOGUE, Catalogue, Confirm, Effect, Group, Spec, Texts};
-pub use parse::{Line, quoted};
+pub use parse::{Line, is_command, quoted};
 
 use super::access::{self, Authorized};
 use super::delivery::{Class, Draft, Subject};
@@ -137,7 +137,7 @@ impl Fold<'_> {
         }
         let button = card.buttons.iter().find(|b| b.number == tap.button);
         match button {
-            Some(button) if self.w.is_drawn(button, copy) => {
+            Some(button) if button.is_drawn(copy.whole) => {
                 let words = if button.asks_why { invocation.text.as_str() } else { "" };
                 Ok(format!("{} {words}", button.command).trim().to_owned())
             }
@@ -225,17 +225,5 @@ impl Fold<'_> {
             must_show: 0,
         };
         self.send(draft, vec![(to, None)])
-    }
-}
-
-impl super::world::World {
-    /// Whether a button is drawn on a copy.
-    pub fn is_drawn(&self, button: &super::message::Button, copy: &super::delivery::Copy) -> bool {
-        use super::message::Shown;
-        match button.shown {
-            Shown::Always => true,
-            Shown::WhenWhole => copy.whole,
-            Shown::WhenCut => !copy.whole,
-        }
     }
 }

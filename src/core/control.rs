@@ -41,6 +41,20 @@ pub mod receipt {
     pub const NO_SESSION: &str = "sereno:no_session";
     /// Nobody carried it out in time.
     pub const TOO_LATE: &str = "sereno:too_late";
+    /// The agent was being held and goes on.
+    pub const RELEASED: &str = "sereno:released";
+    /// The agent was not being held.
+    pub const NOT_HELD: &str = "sereno:not_held";
+    /// The agent is held before its next tool.
+    pub const HELD: &str = "sereno:held";
+    /// It was handed over at a sign of life.
+    pub const HANDED_OVER: &str = "sereno:handed_over";
+    /// The agent was told to stop at a sign of life.
+    pub const STOPPED: &str = "sereno:stopped";
+    /// The agent has its answer.
+    pub const ANSWERED: &str = "sereno:answered";
+    /// Nobody is waiting for the answer.
+    pub const NOBODY_WAITS: &str = "sereno:nobody_waits";
 }
 
 /// What is asked of a runtime.

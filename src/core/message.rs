@@ -138,6 +138,15 @@ impl Button {
         }
     }
 
+    /// Whether it is drawn on a copy on which the whole text fits, or does not.
+    pub const fn is_drawn(&self, whole: bool) -> bool {
+        match self.shown {
+            Shown::Always => true,
+            Shown::WhenWhole => whole,
+            Shown::WhenCut => !whole,
+        }
+    }
+
     /// The same button, drawn only on some copies.
     #[must_use]
     pub const fn shown(mut self, shown: Shown) -> Self {

@@ -189,6 +189,8 @@ pub struct RouteSpec {
 pub struct Policy {
     /// People by name.
     pub people: BTreeMap<String, Person>,
+    /// Tokens of the API by name: they act, but nobody is behind them to be told anything.
+    pub tokens: BTreeMap<String, Role>,
     /// Channels by name.
     pub channels: BTreeMap<String, ChannelPolicy>,
     /// Runtimes by name.
@@ -213,6 +215,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             people: BTreeMap::new(),
+            tokens: BTreeMap::new(),
             channels: BTreeMap::new(),
             runtimes: BTreeMap::new(),
             rules: Vec::new(),
@@ -227,16 +230,13 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The person behind an account, by the platform's identifier only. On the page, the CLI and the
-    /// API the adapter has already proved who it is, and the account is the person's name.
+    /// The person behind an account, by the platform's identifier only. For the page and the API it has
+    /// been proved already who it is, and the account is the name of the person or of the token.
     pub fn person_of(&self, actor: &Actor) -> Option<(&str, Role)> {
-        let kind = self.channels.get(&actor.channel)?.kind.as_str();
-        let found = if matches!(kind, "web" | "api") {
-            self.people.get_key_value(&actor.account)
-        } else {
-            self.people
-                .iter()
-                .find(|(_, person)| person.accounts.get(kind) == Some(&actor.account))
+        let found = match self.channels.get(&actor.channel)?.kind.as_str() {
+            "api" => return self.tokens.get_key_value(&actor.account).map(|(name, role)| (name.as_str(), *role)),
+            "web" => self.people.get_key_value(&actor.account),
+            kind => self.people.iter().find(|(_, person)| person.accounts.get(kind) == Some(&actor.account)),
         };
         found.map(|(name, person)| (name.as_str(), person.role))
     }

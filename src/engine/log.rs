@@ -54,6 +54,11 @@ impl Log {
         Self(sender)
     }
 
+    /// Whether the engine behind it is gone.
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
     /// Appends inputs and waits until they are committed. They are folded in order, all of them or none.
     ///
     /// # Errors

@@ -58,6 +58,12 @@ pub enum Error {
         /// What happened.
         error: std::io::Error,
     },
+    /// SQLite says that its file is damaged.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    /// This is done otherwise on PostgreSQL.
+    #[error("this is for SQLite; a PostgreSQL database is copied with pg_dump")]
+    NotSqlite,
     /// Somebody else folds the log now.
     #[error("the engine lease was lost to another process")]
     LeaseLost,
@@ -233,6 +239,28 @@ impl Store {
             Pool::Sqlite { write, .. } => AnyTx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
             Pool::Postgres(pool) => AnyTx::Postgres(pool.begin().await?),
         })
+    }
+
+    /// Copies a SQLite store to a new file, consistently, while it is in use.
+    ///
+    /// # Errors
+    /// When the store is no SQLite file, or the copy cannot be written.
+    pub async fn copy_to(&self, to: &Path) -> Result<()> {
+        let Pool::Sqlite { read, .. } = &self.pool else {
+            return Err(Error::NotSqlite);
+        };
+        sqlx::query(sql::VACUUM_INTO).bind(to.display().to_string()).execute(read).await?;
+        Ok(())
+    }
+
+    /// Asks SQLite whether its file is whole.
+    ///
+    /// # Errors
+    /// What it found.
+    pub async fn quick_check(&self) -> Result<()> {
+        let Pool::Sqlite { read, .. } = &self.pool else { return Ok(()) };
+        let found: String = sqlx::query_scalar(sql::QUICK_CHECK).fetch_one(read).await?;
+        if found == "ok" { Ok(()) } else { Err(Error::Damaged(found)) }
     }
 
     /// Closes every connection; on SQLite the WAL is folded back into the file.

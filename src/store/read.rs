@@ -100,6 +100,32 @@ impl Store {
         Ok(bodies!(self, sql::SELECT_AGENTS, [since.0, limit]))
     }
 
+    /// How many agents that were heard of after `since` are in each state.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn count_agents(&self, since: Ts) -> Result<Vec<(String, i64)>> {
+        Ok(fetch!(self, sql::COUNT_AGENTS, [since.0], |row| (row.try_get("status")?, row.try_get("rows")?)))
+    }
+
+    /// How many approvals wait, and how many alerts are open.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn count_open(&self) -> Result<(i64, i64)> {
+        let rows = fetch!(self, sql::COUNT_OPEN, [], |row| (row.try_get("approvals")?, row.try_get("alerts")?));
+        Ok(rows.first().copied().unwrap_or_default())
+    }
+
+    /// Cost since `from`.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn cost_since(&self, from: Ts) -> Result<Micros> {
+        let rows = fetch!(self, sql::SUM_COSTS, [from.0], |row| Micros(row.try_get("micros")?));
+        Ok(rows.first().copied().unwrap_or_default())
+    }
+
     /// The newest sessions.
     ///
     /// # Errors

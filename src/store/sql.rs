@@ -83,6 +83,11 @@ batches! {
         "ON CONFLICT (session) DO UPDATE SET person = excluded.person, expires = excluded.expires";
 }
 
+/// Copies a SQLite database; PostgreSQL has its own tools for that.
+pub const VACUUM_INTO: &str = "VACUUM INTO $1";
+/// Asks SQLite whether its file is whole.
+pub const QUICK_CHECK: &str = "PRAGMA quick_check(1)";
+
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
         $($(#[$doc])* pub const $name: &str = $text;)*
@@ -149,6 +154,12 @@ statements! {
 
     /// Agents, by state and name.
     SELECT_AGENTS = "SELECT body FROM agents WHERE last_seen > $1 ORDER BY name LIMIT $2";
+    /// How many agents are in each state.
+    COUNT_AGENTS = "SELECT status, COUNT(*) AS rows FROM agents WHERE last_seen > $1 GROUP BY status";
+    /// How many approvals wait, and how many alerts are open.
+    COUNT_OPEN = "SELECT (SELECT COUNT(*) FROM approvals WHERE state = 'pending') AS approvals, (SELECT COUNT(*) FROM alerts WHERE state IN ('firing', 'acked')) AS alerts";
+    /// Cost since a time.
+    SUM_COSTS = "SELECT CAST(COALESCE(SUM(micros), 0) AS BIGINT) AS micros FROM costs WHERE at >= $1";
     /// Sessions, the newest first.
     SELECT_SESSIONS = "SELECT body FROM sessions ORDER BY last_seen DESC LIMIT $1";
     /// Tasks, the newest first.

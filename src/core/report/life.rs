@@ -190,7 +190,9 @@ impl Fold<'_> {
         if self.w.agents[ix].reported != Status::Running {
             self.report(ix, Status::Running, event);
         } else {
-            self.fault(ix, event);
+            // What went wrong before does not matter any more once work goes on.
+            self.w.agents[ix].fault.clone_from(&event.error);
+            self.fact_changed(Scope::Agent(ix));
         }
     }
 }

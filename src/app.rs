@@ -1,0 +1,210 @@
+//! Wiring: which parts there are, how they are started, and in which order they stop.
+
+mod heartbeat;
+mod parts;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::channel::token::Tokens;
+use crate::channel::web::WebChannel;
+use crate::clock::{Sources, random_hex};
+use crate::config::{Config, ConfigError};
+use crate::core::input::Body;
+use crate::core::time::Span;
+use crate::courier::Courier;
+use crate::engine::{AppendError, Engine, Log, NewInput, Progress, Stopped};
+use crate::health::Health;
+use crate::http::{self, Door, Limits, Shared};
+use crate::stop::{Stop, Stopper};
+use crate::store::{self, Lease, Store};
+
+pub use parts::{build_channels, build_runtimes};
+
+/// How often a process that stands by looks whether it may fold.
+const STAND_BY: Span = Span::secs(2);
+/// After a start, agents have this long to come back to their open questions.
+const SETTLE: Span = Span::secs(20);
+/// How long a sign-in link lives.
+const LINK_LIVES: Span = Span::mins(10);
+
+/// Why it does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The store is not right.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The address cannot be listened on.
+    #[error("{0}: {1}; is another program listening there?")]
+    Listen(SocketAddr, std::io::Error),
+    /// The first input could not be stored.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+/// A running sereno.
+pub struct App {
+    /// What the handlers work with.
+    pub door: Shared,
+    /// Where it listens.
+    pub address: SocketAddr,
+    log: Log,
+    sources: Sources,
+    store: Store,
+    front: (Stopper, Vec<JoinHandle<()>>),
+    back: (Stopper, JoinHandle<()>),
+    engine: (Stopper, JoinHandle<Stopped>),
+}
+
+impl App {
+    /// Starts everything. The listener is bound before anything is folded, so that a taken port is found
+    /// out at once.
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    pub async fn start(config: &Config, sources: Sources) -> Result<Self, StartError> {
+        let listen = config.listen();
+        let listener = TcpListener::bind(listen).await.map_err(|e| StartError::Listen(listen, e))?;
+        let address = listener.local_addr().map_err(|e| StartError::Listen(listen, e))?;
+        let handle = metrics_handle();
+        let runtimes = Arc::new(build_runtimes(config)?);
+        let page = Arc::new(WebChannel::default());
+        let channels = Arc::new(build_channels(config, page.clone())?);
+        let store = Store::open(&config.store_url()).await?;
+        let lease = acquire_lease(&store, &sources, config.lease()).await?;
+        let (engine, log, progress) = Engine::start(store.clone(), sources.clock.clone(), lease, config.lease()).await?;
+        let (engine_stopper, engine_stop) = Stopper::new();
+        let engine = (engine_stopper, tokio::spawn(engine.run(engine_stop)));
+        apply_policy(config, &log, &progress).await?;
+        let tokens = tokens(&store, &sources).await?;
+        let health = Arc::new(Health::default());
+        let (front_stopper, front_stop) = Stopper::new();
+        let (back_stopper, back_stop) = Stopper::new();
+        let rate = config.file.http.rate.unwrap_or(500.0);
+        let door = Arc::new(Door {
+            log: log.clone(),
+            store: store.clone(),
+            sources: sources.clone(),
+            runtimes: runtimes.clone(),
+            channels: channels.clone(),
+            page: (crate::config::PAGE.to_owned(), page),
+            tokens: tokens.clone(),
+            progress: progress.clone(),
+            health: health.clone(),
+            limits: Limits::new(rate, config.file.http.burst.unwrap_or(rate * 4.0)),
+            public_url: config.public_url(),
+            api_tokens: parts::api_tokens(config)?,
+            metrics: handle,
+            stopping: front_stop.clone(),
+        });
+        let courier = Courier { store: store.clone(), log: log.clone(), sources: sources.clone(), channels: channels.clone(), runtimes, tokens, progress, health };
+        let back = (back_stopper, tokio::spawn(courier.run(back_stop)));
+        let front = vec![
+            tokio::spawn(http::serve::serve(listener, http::router(door.clone()), front_stop.clone())),
+            tokio::spawn(door.receiver().run(channels, front_stop.clone())),
+            tokio::spawn(sweep_abandoned(door.clone(), front_stop.clone())),
+            tokio::spawn(heartbeat::run(config.file.heartbeat.clone(), door.clone(), front_stop)),
+        ];
+        Ok(Self { door, address, log, sources, store, front: (front_stopper, front), back, engine })
+    }
+
+    /// A link by which `person` can sign in on the page, once.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn sign_in_link(&self, person: &str) -> Result<String, AppendError> {
+        let token = random_hex(self.sources.entropy.as_ref(), 32);
+        let expires = self.sources.now().plus(LINK_LIVES);
+        let body = Body::LinkIssued { token: http::hash_token(&token), person: person.to_owned(), expires };
+        self.log.append_one(NewInput::unkeyed(body)).await?;
+        Ok(format!("{}/#signin={token}", self.door.public_url))
+    }
+
+    /// Waits until the engine stops by itself, which it does only when it must.
+    pub async fn engine_stopped(&mut self) -> Stopped {
+        (&mut self.engine.1).await.unwrap_or(Stopped::Asked)
+    }
+
+    /// Stops in order: no new work, then what was begun, then the log. Returns how the engine ended.
+    pub async fn stop(self) -> Stopped {
+        let (stopper, tasks) = self.front;
+        stopper.stop();
+        for task in tasks {
+            let _ended = task.await;
+        }
+        let (stopper, courier) = self.back;
+        stopper.stop();
+        let _ended = courier.await;
+        let (stopper, engine) = self.engine;
+        stopper.stop();
+        let why = engine.await.unwrap_or(Stopped::Asked);
+        self.store.close().await;
+        why
+    }
+}
+
+/// The metrics of the process; there is one recorder, however many parts use it.
+pub fn metrics_handle() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    let install = || PrometheusBuilder::new().install_recorder().expect("nothing else records metrics in this process");
+    HANDLE.get_or_init(install).clone()
+}
+
+/// Takes the folding lease; while another process has it, stands by.
+async fn acquire_lease(store: &Store, sources: &Sources, lives: Span) -> store::Result<Lease> {
+    let holder = random_hex(sources.entropy.as_ref(), 8);
+    let mut said = false;
+    loop {
+        if let Some(lease) = store.acquire_lease(&holder, sources.now(), lives).await? {
+            return Ok(lease);
+        }
+        if !said {
+            let (other, until) = store.lease_holder().await?;
+            tracing::info!(other, until = until.rfc3339(), "standing by: another process folds");
+            said = true;
+        }
+        sources.clock.sleep(Span(STAND_BY.0.min(lives.0 / 3))).await;
+    }
+}
+
+/// Appends the policy when it is another one than the log knows.
+async fn apply_policy(config: &Config, log: &Log, progress: &Progress) -> Result<(), AppendError> {
+    if **progress.policy.borrow() == config.policy {
+        return Ok(());
+    }
+    log.append_one(NewInput::unkeyed(Body::Policy(Box::new(config.policy.clone())))).await?;
+    Ok(())
+}
+
+/// Tokens of buttons under the store's own key.
+async fn tokens(store: &Store, sources: &Sources) -> store::Result<Tokens> {
+    let fresh = random_hex(sources.entropy.as_ref(), 32);
+    let key = store.meta_or("button_key", &fresh).await?;
+    let epoch = store.meta_or("epoch", "1").await?;
+    let mut bytes = [0; 32];
+    // A key that was damaged makes old buttons dead, and nothing else.
+    let _damaged = hex::decode_to_slice(key, &mut bytes).is_err();
+    Ok(Tokens::new(bytes, epoch.parse().unwrap_or(1)))
+}
+
+/// Questions that were open when the last process ended, and whose askers did not come back.
+async fn sweep_abandoned(door: Shared, mut stop: Stop) {
+    let started = door.sources.now();
+    tokio::select! {
+        () = stop.asked() => return,
+        () = door.sources.clock.sleep(SETTLE) => {}
+    }
+    for (name, runtime) in door.runtimes.iter() {
+        let Ok(pending) = door.store.pending_approvals(name).await else { continue };
+        for approval in pending.iter().filter(|a| a.asked < started && runtime.is_abandoned(&a.external)) {
+            http::withdraw(&door.log, name, &approval.external, door.sources.now()).await;
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Channels, runtimes and tokens, from their configuration: a list of kinds, no more.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use toml::Spanned;
+
+use crate::channel::Channel;
+use crate::channel::log::LogChannel;
+use crate::channel::web::WebChannel;
+use crate::config::{self, ChannelKind, Config, ConfigError, Fault, RuntimeKind};
+use crate::http::ApiToken;
+use crate::runtime::claude_code::ClaudeCode;
+use crate::runtime::generic::Generic;
+use crate::runtime::{AgentScope, Runtime, claude_code, generic};
+
+fn fault(place: String, message: impl Into<String>) -> ConfigError {
+    Fault { place, message: message.into() }.into()
+}
+
+/// Channels by name; the page is always among them.
+///
+/// # Errors
+/// When a secret cannot be read or used.
+pub fn build_channels(config: &Config, page: Arc<WebChannel>) -> Result<HashMap<String, Arc<dyn Channel>>, ConfigError> {
+    let mut channels: HashMap<String, Arc<dyn Channel>> = HashMap::new();
+    channels.insert(config::PAGE.to_owned(), page);
+    for (name, about) in &config.file.channels {
+        let channel: Arc<dyn Channel> = match about.kind.get_ref() {
+            ChannelKind::Log => Arc::new(LogChannel::new(Box::new(std::io::stdout()))),
+            ChannelKind::Telegram => telegram(config, name, about)?,
+        };
+        channels.insert(name.clone(), channel);
+    }
+    Ok(channels)
+}
+
+#[cfg(feature = "telegram")]
+fn telegram(config: &Config, name: &str, about: &config::Channel) -> Result<Arc<dyn Channel>, ConfigError> {
+    use crate::channel::telegram::{Settings, Telegram};
+
+    let place = format!("channels.{name}");
+    let token = config.secret(about.token.as_ref(), about.token_file.as_ref(), &place)?;
+    let token = token.ok_or_else(|| fault(place.clone(), "needs token_file"))?;
+    let webhook = about.webhook.then(|| format!("{}/channels/{name}", config.public_url()));
+    let settings = Settings {
+        name: name.to_owned(),
+        token: token.reveal().to_owned(),
+        api_url: url(about.api_url.as_ref(), &place)?,
+        webhook: webhook.map(|text| text.parse().map_err(|_| fault(place.clone(), "http.public_url is no address"))).transpose()?,
+        rate: (about.per_chat.unwrap_or(1.0), about.rate.unwrap_or(30.0)),
+    };
+    Ok(Arc::new(Telegram::new(settings).map_err(|error| fault(place, error))?))
+}
+
+#[cfg(not(feature = "telegram"))]
+fn telegram(_config: &Config, name: &str, _about: &config::Channel) -> Result<Arc<dyn Channel>, ConfigError> {
+    Err(fault(format!("channels.{name}"), "this build has no Telegram; build it with the feature `telegram`"))
+}
+
+/// Runtimes by name.
+///
+/// # Errors
+/// When a secret cannot be read or used.
+pub fn build_runtimes(config: &Config) -> Result<HashMap<String, Arc<dyn Runtime>>, ConfigError> {
+    let mut runtimes: HashMap<String, Arc<dyn Runtime>> = HashMap::new();
+    for (name, about) in &config.file.runtimes {
+        let place = format!("runtimes.{name}");
+        let tokens = config.secrets(about.token.as_ref(), about.token_file.as_ref(), &place)?;
+        let glob = about.agents.as_ref().map(|glob| glob.get_ref().as_str());
+        let agents = AgentScope::new(glob).map_err(|error| fault(place.clone(), error))?;
+        let runtime: Arc<dyn Runtime> = match about.kind.get_ref() {
+            RuntimeKind::ClaudeCode => {
+                let gate = about.gate.unwrap_or_default();
+                Arc::new(ClaudeCode::new(claude_code::Settings { tokens, gate, agents }))
+            }
+            RuntimeKind::Generic => {
+                let settings = generic::Settings {
+                    secrets: config.secrets(about.secret.as_ref(), about.secret_file.as_ref(), &place)?,
+                    tokens,
+                    control_url: url(about.control_url.as_ref(), &place)?,
+                    can: config::verbs(about).into_iter().collect(),
+                    agents,
+                };
+                Arc::new(Generic::new(settings).map_err(|error| fault(place, error))?)
+            }
+        };
+        runtimes.insert(name.clone(), runtime);
+    }
+    Ok(runtimes)
+}
+
+/// Tokens of the API.
+///
+/// # Errors
+/// When a token cannot be read.
+pub(super) fn api_tokens(config: &Config) -> Result<Vec<ApiToken>, ConfigError> {
+    let tokens = config.file.api.tokens.iter();
+    tokens
+        .map(|(name, about)| {
+            let place = format!("api.tokens.{name}");
+            let token = config.secret(about.token.as_ref(), about.token_file.as_ref(), &place)?;
+            let token = token.ok_or_else(|| fault(place, "needs token_file"))?;
+            Ok(ApiToken { name: name.clone(), token, role: about.role })
+        })
+        .collect()
+}
+
+fn url(text: Option<&Spanned<String>>, place: &str) -> Result<Option<reqwest::Url>, ConfigError> {
+    let parsed = text.map(|text| text.get_ref().parse());
+    parsed.transpose().map_err(|_| fault(place.to_owned(), "an address cannot be read"))
+}

@@ -1,0 +1,223 @@
+//! Channels: adapters to the platforms where people are, both directions.
+//!
+//! A channel takes values and returns values: what to send, and an honest verdict; what people said,
+//! as [`Incoming`]. It knows its platform's limits and oddities, and nothing of the store, the fold or
+//! the other channels.
+
+pub mod log;
+#[cfg(feature = "telegram")]
+pub mod telegram;
+pub mod token;
+pub mod web;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::core::input::{Origin, Tap};
+use crate::core::message::ButtonStyle;
+use crate::core::policy::{ChannelPolicy, Lang};
+use crate::core::time::Span;
+use crate::render::markup::Doc;
+
+/// Something to send, drawn for whoever reads it.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Identity of the outbox row.
+    pub id: String,
+    /// Number of the copy.
+    pub copy: u64,
+    /// The conversation.
+    pub target: String,
+    /// What it says.
+    pub doc: Doc,
+    /// Its buttons, in order.
+    pub buttons: Vec<DrawnButton>,
+    /// It makes no sound.
+    pub silent: bool,
+    /// What the platform calls the message under which it hangs.
+    pub under: Option<String>,
+}
+
+/// A button with its text and its token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrawnButton {
+    /// What stands on it.
+    pub label: String,
+    /// What comes back when it is tapped.
+    pub token: String,
+    /// How it looks.
+    pub style: ButtonStyle,
+    /// The platform asks for words first.
+    pub asks_why: bool,
+}
+
+/// What became of a send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was taken; the platform calls the message this.
+    Sent(String),
+    /// Not now.
+    Retry {
+        /// What went wrong, without any secret.
+        error: String,
+        /// What the platform asked to wait.
+        after: Option<Span>,
+        /// It may have arrived all the same.
+        uncertain: bool,
+    },
+    /// The destination does not exist any more, or does not want us.
+    Gone(String),
+    /// The message will never be taken.
+    Rejected(String),
+    /// The destination has moved.
+    Moved(String),
+    /// The message that was to be changed is not there any more.
+    EditLost,
+    /// The message says so already.
+    Unchanged,
+    /// The platform does not know us: nothing can be sent through this channel until that is mended.
+    Locked(String),
+}
+
+impl Verdict {
+    /// A failure before anything was written: it cannot have arrived.
+    pub fn not_sent(error: impl Into<String>) -> Self {
+        Self::Retry { error: error.into(), after: None, uncertain: false }
+    }
+
+    /// A failure after which nobody knows.
+    pub fn uncertain(error: impl Into<String>) -> Self {
+        Self::Retry { error: error.into(), after: None, uncertain: true }
+    }
+}
+
+/// How fast a platform lets us send: token buckets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// Between two messages to the same conversation, once the burst is used up; zero for no limit.
+    pub per_target: Span,
+    /// Messages that may follow each other at once in a conversation.
+    pub burst: u32,
+    /// Between any two messages; zero for no limit.
+    pub overall: Span,
+}
+
+/// What somebody said or tapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// Identity on the platform; the same update has the same key.
+    pub key: String,
+    /// The platform's own identifier of the account.
+    pub account: String,
+    /// What the account calls itself. Hostile.
+    pub display: Option<String>,
+    /// Its language, as far as the platform says.
+    pub lang: Option<Lang>,
+    /// Where it was said.
+    pub origin: Origin,
+    /// Typed text.
+    pub text: String,
+    /// The token of the button that was tapped, with the message on which it was.
+    pub tap: Option<(String, String)>,
+    /// How to answer a tap, if the platform wants an answer.
+    pub answer_to: Option<String>,
+}
+
+/// What a poll brought.
+#[derive(Clone, Debug, Default)]
+pub struct Polled {
+    /// What people said, in order.
+    pub incoming: Vec<Incoming>,
+    /// Where to go on; to be handed back once everything before it is stored.
+    pub next: i64,
+}
+
+/// Why a poll brought nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PollError {
+    /// This channel is not polled.
+    NotPolled,
+    /// Not now.
+    Later {
+        /// What went wrong, without any secret.
+        error: String,
+        /// How long to wait.
+        wait: Span,
+    },
+}
+
+/// An adapter to a platform where people are.
+#[async_trait]
+pub trait Channel: Send + Sync {
+    /// What it can carry.
+    fn policy(&self) -> ChannelPolicy;
+
+    /// How fast a conversation may be fed.
+    fn pace(&self, target: &str) -> Pace {
+        let _ = target;
+        Pace::default()
+    }
+
+    /// Sends a message.
+    async fn send(&self, out: &Outgoing) -> Verdict;
+
+    /// Changes a message that was sent before; `receipt` is what the platform called it.
+    async fn edit(&self, out: &Outgoing, receipt: &str) -> Verdict;
+
+    /// Tells the platform who we are and what we understand. Called until it succeeds.
+    ///
+    /// # Errors
+    /// What went wrong, without any secret.
+    async fn prepare(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Waits for what people say, after `since`.
+    ///
+    /// # Errors
+    /// When this channel is not polled, or cannot be now.
+    async fn poll(&self, since: i64) -> Result<Polled, PollError> {
+        let _ = since;
+        Err(PollError::NotPolled)
+    }
+
+    /// Reads an update that the platform has pushed; `secret` is what came with it.
+    ///
+    /// # Errors
+    /// When the secret is wrong or the body cannot be read.
+    fn pushed(&self, secret: Option<&str>, body: &[u8]) -> Result<Option<Incoming>, PushError> {
+        let _ = (secret, body);
+        Err(PushError::NotPushed)
+    }
+
+    /// Tells somebody who tapped what came of it, privately. At most once: nobody waits for it.
+    async fn answer(&self, to: &str, text: &str, alert: bool) {
+        let _ = (to, text, alert);
+    }
+}
+
+/// Why a pushed update was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushError {
+    /// This channel takes no pushes.
+    NotPushed,
+    /// The secret is missing or wrong.
+    Forged,
+    /// The body cannot be read.
+    Unreadable,
+}
+
+/// A configured channel.
+#[derive(Clone)]
+pub struct Named {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The adapter.
+    pub channel: Arc<dyn Channel>,
+}
+
+/// A tap as the fold knows it, once the token has been checked.
+pub fn tap(token: &token::Token, receipt: Option<String>) -> Tap {
+    Tap { copy: token.copy, button: token.button, receipt }
+}

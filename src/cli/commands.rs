@@ -1,0 +1,75 @@
+//! `sereno commands`: what is derived from the command catalogue, and whether it is up to date.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::{Done, Failure};
+use crate::core::command::CATALOGUE;
+use crate::core::signal::CATALOGUE as SIGNALS;
+
+/// What `commands` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CommandsCommand {
+    /// Write the generated parts of the README.
+    Generate {
+        /// The README.
+        #[arg(long, default_value = "README.md", value_name = "FILE")]
+        readme: PathBuf,
+    },
+    /// Say whether they are up to date.
+    Check {
+        /// The README.
+        #[arg(long, default_value = "README.md", value_name = "FILE")]
+        readme: PathBuf,
+    },
+}
+
+pub(crate) fn run(command: &CommandsCommand) -> Done {
+    let (CommandsCommand::Generate { readme } | CommandsCommand::Check { readme }) = command;
+    let text = std::fs::read_to_string(readme).map_err(|e| Failure::Usage(format!("{}: {e}", readme.display())))?;
+    let wanted = generated(&text).map_err(Failure::Usage)?;
+    match command {
+        CommandsCommand::Generate { .. } => std::fs::write(readme, wanted).map_err(Failure::no),
+        CommandsCommand::Check { .. } if text == wanted => Ok(()),
+        CommandsCommand::Check { .. } => {
+            Err(Failure::No(format!("{} is behind; run `sereno commands generate`", readme.display())))
+        }
+    }
+}
+
+/// A README with its generated parts made anew.
+///
+/// # Errors
+/// When a part's marks are missing.
+pub fn generated(readme: &str) -> Result<String, String> {
+    let readme = part(readme, "commands", &command_table())?;
+    part(&readme, "signals", &signal_table())
+}
+
+fn part(text: &str, name: &str, content: &str) -> Result<String, String> {
+    let (begin, end) = (format!("<!-- {name}: generated -->\n"), format!("<!-- {name}: end -->"));
+    let missing = || format!("the marks of the generated part `{name}` are missing");
+    let (before, rest) = text.split_once(&begin).ok_or_else(missing)?;
+    let (_, after) = rest.split_once(&end).ok_or_else(missing)?;
+    Ok(format!("{before}{begin}{content}{end}{after}"))
+}
+
+fn command_table() -> String {
+    let mut table = String::from("| command | does | who |\n|---|---|---|\n");
+    for spec in CATALOGUE.listed() {
+        let usage = format!("/{} {}", spec.name, spec.en.usage);
+        let who = if spec.roles.len() == 4 { "everybody".to_owned() } else { spec.roles.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(", ") };
+        let also = if spec.aliases.is_empty() { String::new() } else { format!(" (also {})", spec.aliases.join(", ")) };
+        table.push_str(&format!("| `{}` | {}{also} | {who} |\n", usage.trim().replace('|', "\\|"), spec.en.summary));
+    }
+    table
+}
+
+fn signal_table() -> String {
+    let mut table = String::from("| signal | unit | means |\n|---|---|---|\n");
+    for entry in SIGNALS {
+        table.push_str(&format!("| `{}` | {} | {} |\n", entry.example(), entry.unit, entry.means));
+    }
+    table
+}

@@ -1,0 +1,82 @@
+//! `sereno connect`: ready settings for a runtime.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::{Done, Failure, load};
+use crate::config::{Config, RuntimeKind};
+use crate::runtime::claude_code::settings::{Wanted, settings};
+
+/// Arguments of `connect`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// Which runtime.
+    kind: Kind,
+    /// Its name in the configuration; the first one of its kind when it is not named.
+    #[arg(long, value_name = "NAME")]
+    runtime: Option<String>,
+    /// Name of the agent; otherwise the working directory names it.
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// Environment variable that holds the token where the agent runs.
+    #[arg(long, default_value = "SERENO_TOKEN", value_name = "NAME")]
+    token_env: String,
+    /// How the agent's machine calls this program.
+    #[arg(long, value_name = "PATH")]
+    binary: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    ClaudeCode,
+    Generic,
+}
+
+pub(crate) fn run(config: Option<PathBuf>, args: &Args) -> Done {
+    let config = load(config)?;
+    match args.kind {
+        Kind::ClaudeCode => claude_code(&config, args),
+        Kind::Generic => generic(&config, args),
+    }
+}
+
+fn runtime(config: &Config, named: Option<&str>, kind: RuntimeKind, word: &str) -> Result<String, Failure> {
+    let fitting = |name: &&String| *config.file.runtimes[*name].kind.get_ref() == kind;
+    let found = match named {
+        Some(name) => config.file.runtimes.keys().filter(fitting).find(|have| *have == name),
+        None => config.file.runtimes.keys().find(fitting),
+    };
+    found.cloned().ok_or_else(|| {
+        Failure::Usage(format!("the configuration has no such runtime: add [runtimes.NAME] with kind = \"{word}\""))
+    })
+}
+
+fn claude_code(config: &Config, args: &Args) -> Done {
+    let runtime = runtime(config, args.runtime.as_deref(), RuntimeKind::ClaudeCode, "claude-code")?;
+    let here = std::env::current_exe().ok().map(|path| path.display().to_string());
+    let binary = args.binary.clone().or(here).unwrap_or_else(|| "sereno".into());
+    let url = config.public_url();
+    let wanted = Wanted { url: &url, runtime: &runtime, token_env: &args.token_env, agent: args.agent.as_deref(), binary: &binary };
+    let text = serde_json::to_string_pretty(&settings(&wanted)).map_err(Failure::no)?;
+    println!("{text}");
+    eprintln!(
+        "Merge this into ~/.claude/settings.json, or save it and use `claude --settings FILE`.\n\
+         Where Claude Code runs, {} must hold the token of [runtimes.{runtime}].\n\
+         Gates fail closed: while sereno cannot be reached, no tool runs.",
+        args.token_env
+    );
+    Ok(())
+}
+
+fn generic(config: &Config, args: &Args) -> Done {
+    let runtime = runtime(config, args.runtime.as_deref(), RuntimeKind::Generic, "generic")?;
+    let url = config.public_url();
+    println!("Events:   POST {url}/hooks/{runtime} (or {url}/v1/events), signed with Standard Webhooks");
+    match &config.file.runtimes[&runtime].control_url {
+        Some(control) => println!("Control:  sereno posts to {}, signed with the same secret", control.get_ref()),
+        None => println!("Control:  none; set control_url to pause, kill, tell, reassign and decide"),
+    }
+    println!("Try it:   sereno emit agent.heartbeat --agent demo --runtime {runtime}");
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! The command line. Ends with 0 when it is done, 1 when the answer is no, 2 when it was called or
+//! configured wrongly.
+
+mod audit;
+mod backup;
+mod commands;
+mod connect;
+mod demo;
+mod emit;
+mod explain;
+mod hook;
+mod init;
+mod notify;
+mod outbox;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Config, ConfigError, locate};
+
+/// Watches fleets of AI agents and lets people answer from their phones.
+#[derive(Debug, Parser)]
+#[command(name = "sereno", version, about)]
+pub struct Cli {
+    /// The configuration file; ./sereno.toml, then /etc/sereno/sereno.toml, when it is not named.
+    #[arg(long, global = true, env = "SERENO_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try everything without any configuration: a scripted fleet and the phone page.
+    Demo(demo::Args),
+    /// Run the bot.
+    Serve(serve::Args),
+    /// Write a first configuration with fresh secrets.
+    Init(init::Args),
+    /// Check the configuration; errors name file, line and column.
+    Check,
+    /// Show the configuration in force, secrets hidden.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print ready settings for a runtime.
+    Connect(connect::Args),
+    /// Be the command hook of a runtime: standard input in, decision out. Fails closed on gates.
+    Hook(hook::Args),
+    /// Prove that a channel works.
+    #[command(subcommand)]
+    Notify(notify::NotifyCommand),
+    /// List, retry or drop what could not be sent.
+    #[command(subcommand)]
+    Outbox(outbox::OutboxCommand),
+    /// Verify or export the audit.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Why somebody was told, or not: the trail of an alert (A17) or an approval (7K3F).
+    Explain(explain::Args),
+    /// Report an event from a shell.
+    Emit(emit::Args),
+    /// Generate or check what is derived from the command catalogue.
+    #[command(subcommand)]
+    Commands(commands::CommandsCommand),
+    /// Copy the SQLite store while it is in use, and verify the copy.
+    Backup(backup::Args),
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print it as TOML.
+    Show,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Why a command did not end well.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The answer is no.
+    No(String),
+    /// It was called or configured wrongly.
+    Usage(String),
+}
+
+impl Failure {
+    pub(crate) fn no(error: impl std::fmt::Display) -> Self {
+        Self::No(error.to_string())
+    }
+
+    pub(crate) fn usage(error: impl std::fmt::Display) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<crate::store::Error> for Failure {
+    fn from(error: crate::store::Error) -> Self {
+        Self::No(error.to_string())
+    }
+}
+
+pub(crate) type Done = Result<(), Failure>;
+
+/// Does what the arguments say.
+pub fn run(cli: Cli) -> ExitCode {
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::No(message)) => complain(&message, 1),
+        Err(Failure::Usage(message)) => complain(&message, 2),
+    }
+}
+
+fn complain(message: &str, code: u8) -> ExitCode {
+    if !message.is_empty() {
+        eprintln!("sereno: {message}");
+    }
+    ExitCode::from(code)
+}
+
+fn dispatch(cli: Cli) -> Done {
+    let config = cli.config;
+    match cli.command {
+        Command::Demo(args) => demo::run(args),
+        Command::Serve(args) => serve::run(&load(config)?, args),
+        Command::Init(args) => init::run(&args),
+        Command::Check => check(&load(config)?),
+        Command::Config(ConfigCommand::Show) => {
+            print!("{}", load(config)?.show());
+            Ok(())
+        }
+        Command::Connect(args) => connect::run(config, &args),
+        Command::Hook(args) => hook::run(&args),
+        Command::Notify(command) => notify::run(&load(config)?, command),
+        Command::Outbox(command) => outbox::run(&load(config)?, command),
+        Command::Audit(command) => audit::run(config, command),
+        Command::Explain(args) => explain::run(&load(config)?, &args),
+        Command::Emit(args) => emit::run(&load(config)?, args),
+        Command::Commands(command) => commands::run(&command),
+        Command::Backup(args) => backup::run(&load(config)?, &args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "sereno", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+/// The configuration that is named, or the one that is found.
+fn load(named: Option<PathBuf>) -> Result<Config, Failure> {
+    let path = locate(named.as_deref())
+        .ok_or_else(|| Failure::Usage("there is no sereno.toml here; `sereno init` writes one, `sereno demo` needs none".into()))?;
+    Ok(Config::load(&path, std::env::vars())?)
+}
+
+fn check(config: &Config) -> Done {
+    let page = std::sync::Arc::new(crate::channel::web::WebChannel::default());
+    crate::app::build_channels(config, page)?;
+    crate::app::build_runtimes(config)?;
+    if config.policy.people.is_empty() {
+        return Err(Failure::Usage("there are no people: add [people.NAME] with role = \"admin\"".into()));
+    }
+    println!(
+        "ok: {} people, {} channels, {} runtimes, {} rules",
+        config.policy.people.len(),
+        config.policy.channels.len() - 1,
+        config.policy.runtimes.len(),
+        config.policy.rules.len(),
+    );
+    Ok(())
+}
+
+/// A runtime for commands that do one thing and end.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("an executor can be made")
+        .block_on(future)
+}

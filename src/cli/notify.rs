@@ -1,0 +1,63 @@
+//! `sereno notify test CHANNEL`: a real message, straight through the adapter.
+
+use std::sync::Arc;
+
+use clap::Subcommand;
+
+use super::{Done, Failure, block_on};
+use crate::channel::web::WebChannel;
+use crate::channel::{Outgoing, Verdict};
+use crate::config::Config;
+use crate::render::markup;
+
+/// What `notify` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotifyCommand {
+    /// Send a test message through a channel.
+    Test {
+        /// The channel's name.
+        channel: String,
+        /// The conversation; everybody who has an account there when it is not named.
+        #[arg(long, value_name = "TARGET")]
+        to: Option<String>,
+    },
+}
+
+pub(crate) fn run(config: &Config, command: NotifyCommand) -> Done {
+    let NotifyCommand::Test { channel, to } = command;
+    let channels = crate::app::build_channels(config, Arc::new(WebChannel::default()))?;
+    let adapter = channels.get(&channel).ok_or_else(|| {
+        let mut names: Vec<&str> = channels.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        Failure::Usage(format!("there is no channel `{channel}`; the channels are {}", names.join(", ")))
+    })?;
+    let kind = adapter.policy().kind;
+    let accounts = config.policy.people.values().filter_map(|p| p.accounts.get(&kind).cloned());
+    let mut targets: Vec<String> = to.map_or_else(|| accounts.collect(), |to| vec![to]);
+    if kind == "log" {
+        targets = vec!["stdout".into()];
+    }
+    if targets.is_empty() {
+        return Err(Failure::Usage(format!("nobody has an account on `{channel}`; name a conversation with --to")));
+    }
+    let mut failed = false;
+    for target in targets {
+        let out = Outgoing {
+            id: "test".into(),
+            copy: 0,
+            target: target.clone(),
+            doc: markup::parse("👋 sereno reaches you here.\n~ sent by `sereno notify test`"),
+            buttons: Vec::new(),
+            silent: false,
+            under: None,
+        };
+        match block_on(adapter.send(&out)) {
+            Verdict::Sent(receipt) => println!("{channel}:{target}: sent ({receipt})"),
+            other => {
+                failed = true;
+                eprintln!("{channel}:{target}: {other:?}");
+            }
+        }
+    }
+    if failed { Err(Failure::No("not everybody was reached".into())) } else { Ok(()) }
+}

@@ -1,0 +1,78 @@
+//! `sereno serve`
+
+use clap::Args as ClapArgs;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{Done, Failure};
+use crate::app::App;
+use crate::clock::Sources;
+use crate::config::{Config, LogFormat};
+use crate::core::access::Role;
+use crate::engine::Stopped;
+
+/// Arguments of `serve`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// Print a sign-in link for this person, also when somebody is signed in already.
+    #[arg(long, value_name = "PERSON")]
+    link: Option<String>,
+}
+
+pub(crate) fn run(config: &Config, args: Args) -> Done {
+    start_log(config);
+    if config.policy.people.is_empty() {
+        return Err(Failure::Usage("there are no people: add [people.NAME] with role = \"admin\"".into()));
+    }
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::no)?
+        .block_on(serve(config, args))
+}
+
+async fn serve(config: &Config, args: Args) -> Done {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::no)?;
+    let mut app = App::start(config, Sources::system()).await.map_err(Failure::no)?;
+    tracing::info!(address = %app.address, url = app.door.public_url, "ready");
+    greet(config, &app, args.link).await?;
+    let stopped = tokio::select! {
+        _ = tokio::signal::ctrl_c() => None,
+        _ = terminate.recv() => None,
+        why = app.engine_stopped() => Some(why),
+    };
+    if let Some(why @ Stopped::LeaseLost) = stopped {
+        return Err(Failure::no(why));
+    }
+    tracing::info!("stopping");
+    app.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Prints a sign-in link while nobody is signed in: for the first admin, on the console only.
+async fn greet(config: &Config, app: &App, wanted: Option<String>) -> Done {
+    let now = app.door.sources.now();
+    let nobody = app.door.store.count_sign_ins(now).await? == 0;
+    let first_admin = || {
+        let admins = config.policy.people.iter().filter(|(_, person)| person.role == Role::Admin);
+        admins.map(|(name, _)| name.clone()).next()
+    };
+    let Some(person) = wanted.or_else(|| first_admin().filter(|_| nobody)) else { return Ok(()) };
+    if !config.policy.people.contains_key(&person) {
+        return Err(Failure::Usage(format!("there is no person `{person}` in the configuration")));
+    }
+    let link = app.sign_in_link(&person).await.map_err(Failure::no)?;
+    println!("Sign in as {person} (once, within 10 minutes): {link}");
+    Ok(())
+}
+
+fn start_log(config: &Config) {
+    let level = config.file.log.level.as_deref().unwrap_or("info");
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.file.log.format {
+        Some(LogFormat::Json) => lines.json().init(),
+        _ => lines.init(),
+    }
+}

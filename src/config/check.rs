@@ -1,0 +1,168 @@
+//! What the types of a file cannot say: names that must exist, conditions that must compile.
+
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::error::{Fault, Source};
+use super::file::{ChannelKind, File, RuntimeKind};
+use super::policy::{self, PAGE};
+use crate::core::policy::Verb;
+use crate::core::route::{Matchers, expand};
+use crate::core::rule::RuleBook;
+use crate::core::time::Span;
+use crate::runtime::AgentScope;
+
+/// The longest approval that the hooks of a runtime can wait for.
+const LONGEST_APPROVAL: Span = Span::mins(55);
+
+/// Everything that is wrong with a file beyond its types.
+pub fn check(file: &File, source: Source<'_>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    check_http(file, source, &mut faults);
+    check_names(file, source, &mut faults);
+    check_channels(file, source, &mut faults);
+    check_runtimes(file, source, &mut faults);
+    check_rules(file, source, &mut faults);
+    check_routes(file, source, &mut faults);
+    faults
+}
+
+fn check_http(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
+    for url in [&file.http.public_url].into_iter().flatten() {
+        check_url(url, source, faults);
+    }
+    if let Some(heartbeat) = &file.heartbeat {
+        check_url(&heartbeat.url, source, faults);
+    }
+    if let Some(timeout) = &file.approvals.timeout
+        && !(Span::secs(5)..=LONGEST_APPROVAL).contains(&timeout.get_ref().0)
+    {
+        let message = format!("an approval lives between 5s and {LONGEST_APPROVAL}: a hook cannot be held open longer");
+        faults.push(source.fault(Some(timeout.span()), message));
+    }
+}
+
+fn check_url(url: &Spanned<String>, source: Source<'_>, faults: &mut Vec<Fault>) {
+    let fits = reqwest::Url::parse(url.get_ref()).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
+    if !fits {
+        faults.push(source.fault(Some(url.span()), "write an address such as https://sereno.example.org"));
+    }
+}
+
+fn check_names(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
+    for reserved in [PAGE, crate::http::api::CHANNEL] {
+        if let Some(channel) = file.channels.get(reserved) {
+            let message = format!("the name `{reserved}` is taken by a built-in channel; choose another one");
+            faults.push(source.fault(Some(channel.kind.span()), message));
+        }
+    }
+    for name in file.api.tokens.keys().filter(|name| file.people.contains_key(*name)) {
+        faults.push(source.fault(None, format!("`{name}` is both a person and an API token; give one another name")));
+    }
+}
+
+fn check_channels(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
+    for (name, channel) in &file.channels {
+        let at = Some(channel.kind.span());
+        match channel.kind.get_ref() {
+            ChannelKind::Telegram if cfg!(not(feature = "telegram")) => {
+                faults.push(source.fault(at.clone(), "this build has no Telegram; build it with the feature `telegram`"));
+            }
+            ChannelKind::Telegram if channel.token.is_none() && channel.token_file.is_none() => {
+                faults.push(source.fault(at.clone(), format!("channels.{name} needs token_file: the token that @BotFather gave")));
+            }
+            _ => {}
+        }
+        if let Some(url) = &channel.api_url {
+            check_url(url, source, faults);
+        }
+    }
+}
+
+fn check_runtimes(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
+    for (name, runtime) in &file.runtimes {
+        let at = Some(runtime.kind.span());
+        let has_secret = runtime.secret.is_some() || runtime.secret_file.is_some();
+        let has_token = runtime.token.is_some() || runtime.token_file.is_some();
+        match runtime.kind.get_ref() {
+            RuntimeKind::Generic if !has_secret && !has_token => {
+                faults.push(source.fault(at.clone(), format!("runtimes.{name} needs secret_file (whsec_…) or token_file")));
+            }
+            RuntimeKind::Generic if runtime.control_url.is_some() && !has_secret => {
+                faults.push(source.fault(at.clone(), format!("runtimes.{name} needs secret_file to sign the calls to control_url")));
+            }
+            RuntimeKind::ClaudeCode if !has_token => {
+                faults.push(source.fault(at.clone(), format!("runtimes.{name} needs token_file: any long random text")));
+            }
+            _ => {}
+        }
+        if name.contains('/') {
+            faults.push(source.fault(at.clone(), format!("a runtime's name holds no slash: `{name}`")));
+        }
+        if let Some(url) = &runtime.control_url {
+            check_url(url, source, faults);
+        }
+        if let Some(glob) = &runtime.agents
+            && let Err(error) = AgentScope::new(Some(glob.get_ref()))
+        {
+            faults.push(source.fault(Some(glob.span()), error));
+        }
+    }
+}
+
+fn check_rules(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
+    let mut names: Vec<&str> = Vec::new();
+    for rule in &file.rules {
+        let name = rule.name.get_ref().as_str();
+        if names.contains(&name) {
+            faults.push(source.fault(Some(rule.name.span()), format!("there are two rules `{name}`")));
+        }
+        names.push(name);
+        if let Err(error) = RuleBook::compile(&[policy::of_rule(rule)]) {
+            faults.push(source.fault(Some(within(&rule.when, error.offset)), error.message));
+        }
+        for then in &rule.then {
+            check_then(then, source, faults);
+        }
+    }
+}
+
+fn check_then(then: &Spanned<String>, source: Source<'_>, faults: &mut Vec<Fault>) {
+    let verbs = [Verb::Pause, Verb::Kill].map(Verb::as_str);
+    let fits = then.get_ref().strip_prefix("offer:").is_some_and(|verb| verbs.contains(&verb));
+    if !fits {
+        let message = format!("`{}` is nothing a rule can do; write offer:pause or offer:kill", then.get_ref());
+        faults.push(source.fault(Some(then.span()), message));
+    }
+}
+
+fn check_routes(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
+    let policy = policy::policy(file);
+    for route in &file.routes {
+        if let Err((message, offset)) = Matchers::parse(route.matchers.get_ref()) {
+            faults.push(source.fault(Some(within(&route.matchers, Some(offset))), message));
+        }
+        if route.to.is_empty() {
+            faults.push(source.fault(Some(route.matchers.span()), "a route must end somewhere: `to` is empty"));
+        }
+        for to in &route.to {
+            match expand(&policy, to.get_ref()) {
+                Ok(places) if places.is_empty() => {
+                    faults.push(source.fault(Some(to.span()), format!("`{}` can be reached on no channel", to.get_ref())));
+                }
+                Ok(_) => {}
+                Err(message) => faults.push(source.fault(Some(to.span()), message)),
+            }
+        }
+    }
+}
+
+/// A place inside a string, whose opening quote is one character long.
+fn within(text: &Spanned<String>, offset: Option<usize>) -> Range<usize> {
+    let span = text.span();
+    match offset {
+        Some(offset) => span.start + 1 + offset..span.end,
+        None => span,
+    }
+}

@@ -1,0 +1,407 @@
+//! The file as it is written: every key, with its unit.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use toml::Spanned;
+
+use crate::core::access::Role;
+use crate::core::policy::{Lang, ScopeKind, Severity, Verb};
+use crate::core::time::{Span, zone};
+use crate::runtime::claude_code::GateHook;
+
+/// A configuration file. What it does not say, the defaults say.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// Where it listens.
+    #[serde(default)]
+    pub http: Http,
+    /// Where it stores.
+    #[serde(default)]
+    pub store: Store,
+    /// Language and zone where no person says otherwise.
+    #[serde(default)]
+    pub defaults: Defaults,
+    /// Approvals.
+    #[serde(default)]
+    pub approvals: Approvals,
+    /// Agents.
+    #[serde(default)]
+    pub agents: Agents,
+    /// Logging.
+    #[serde(default)]
+    pub log: Log,
+    /// People by name.
+    #[serde(default)]
+    pub people: BTreeMap<String, Person>,
+    /// Channels by name.
+    #[serde(default)]
+    pub channels: BTreeMap<String, Channel>,
+    /// Runtimes by name.
+    #[serde(default)]
+    pub runtimes: BTreeMap<String, Runtime>,
+    /// Rules in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+    /// Routes in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
+    /// Prices by model.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prices: BTreeMap<String, Price>,
+    /// The API.
+    #[serde(default)]
+    pub api: Api,
+    /// The dead man's switch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Heartbeat>,
+}
+
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, Deserialize, Serialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$field_doc])* #[serde(default, skip_serializing_if = "Option::is_none")] pub $field: Option<$kind>,)*
+        }
+
+        impl $name {
+            /// What is said here, and where nothing is said, what `defaults` say.
+            #[must_use]
+            pub fn or(self, defaults: Self) -> Self {
+                Self { $($field: self.$field.or(defaults.$field)),* }
+            }
+        }
+    };
+}
+
+section! {
+    /// `[http]`
+    Http {
+        /// Address and port.
+        listen: std::net::SocketAddr,
+        /// The address under which others reach it.
+        public_url: Spanned<String>,
+        /// Requests a second from one source.
+        rate: f64,
+        /// Requests at once from one source.
+        burst: f64,
+    }
+}
+section! {
+    /// `[store]`
+    Store {
+        /// `sqlite://FILE` or `postgres://…`.
+        url: Spanned<String>,
+        /// How long a dead process keeps the folding lease.
+        lease: Duration,
+    }
+}
+section! {
+    /// `[defaults]`
+    Defaults {
+        /// Language.
+        lang: Lang,
+        /// IANA zone.
+        tz: Tz,
+    }
+}
+section! {
+    /// `[approvals]`
+    Approvals {
+        /// Silence denies after this long.
+        timeout: Spanned<Duration>,
+    }
+}
+section! {
+    /// `[agents]`
+    Agents {
+        /// A running agent without a word for this long is shown as silent.
+        silent_after: Duration,
+    }
+}
+section! {
+    /// `[log]`
+    Log {
+        /// How lines look.
+        format: LogFormat,
+        /// A tracing filter.
+        level: String,
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// `[people.NAME]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// What they are trusted with.
+    pub role: Role,
+    /// Language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lang: Option<Lang>,
+    /// IANA zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tz: Option<Tz>,
+    /// Telegram's number of their account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telegram: Option<i64>,
+}
+
+/// `[channels.NAME]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channel {
+    /// Which platform.
+    pub kind: Spanned<ChannelKind>,
+    /// The bot's token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<SecretText>,
+    /// File with the bot's token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<Spanned<String>>,
+    /// A Bot API server of one's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_url: Option<Spanned<String>>,
+    /// The platform pushes instead of being polled.
+    #[serde(default)]
+    pub webhook: bool,
+    /// Messages a second over all; Telegram allows 30.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+    /// Messages a second in one conversation; Telegram allows 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_chat: Option<f64>,
+}
+
+/// Platforms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum ChannelKind {
+    Telegram,
+    Log,
+}
+
+/// `[runtimes.NAME]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Runtime {
+    /// Which runtime.
+    pub kind: Spanned<RuntimeKind>,
+    /// Signing secrets, `whsec_…` or `whpk_…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<OneOrMany<SecretText>>,
+    /// Files with signing secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_file: Option<OneOrMany<Spanned<String>>>,
+    /// Bearer tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<OneOrMany<SecretText>>,
+    /// Files with bearer tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<OneOrMany<Spanned<String>>>,
+    /// Where control calls go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_url: Option<Spanned<String>>,
+    /// What the other side understands; everything by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub can: Option<Vec<Verb>>,
+    /// For which agents the key may speak, as a glob.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agents: Option<Spanned<String>>,
+    /// Which hook of Claude Code asks a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateHook>,
+}
+
+/// Runtimes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum RuntimeKind {
+    Generic,
+    ClaudeCode,
+}
+
+/// `[[rules]]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// CEL over signals.
+    pub when: Spanned<String>,
+    /// For each of which it is judged.
+    #[serde(default)]
+    pub per: ScopeKind,
+    /// How important it is.
+    #[serde(default = "warning")]
+    pub severity: Severity,
+    /// How long it must hold.
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Duration>,
+    /// What follows, such as `offer:pause`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<Spanned<String>>,
+    /// Whether it is judged at all.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub enabled: bool,
+}
+
+const fn warning() -> Severity {
+    Severity::Warning
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+const fn is_true(value: &bool) -> bool {
+    *value
+}
+
+/// `[[routes]]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Matchers over labels; empty matches everything.
+    #[serde(rename = "match", default = "everything")]
+    pub matchers: Spanned<String>,
+    /// Destinations.
+    pub to: Vec<Spanned<String>>,
+}
+
+fn everything() -> Spanned<String> {
+    Spanned::new(0..0, String::new())
+}
+
+/// `[prices."MODEL"]`, dollars per million tokens.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    pub input: f64,
+    pub output: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_read: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<f64>,
+}
+
+/// `[api]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    /// Tokens by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tokens: BTreeMap<String, ApiToken>,
+}
+
+/// `[api.tokens.NAME]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiToken {
+    /// The token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<SecretText>,
+    /// File with the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<Spanned<String>>,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// `[heartbeat]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    /// What is asked for.
+    pub url: Spanned<String>,
+    /// How often.
+    #[serde(default = "every_minute")]
+    pub every: Duration,
+}
+
+const fn every_minute() -> Duration {
+    Duration(Span::mins(1))
+}
+
+/// One value or a list of them.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum OneOrMany<T> {
+    /// One.
+    One(T),
+    /// Several.
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    /// All of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+        match self {
+            Self::One(one) => std::slice::from_ref(one).iter(),
+            Self::Many(many) => many.iter(),
+        }
+    }
+}
+
+/// A secret in the file itself. It is written back as a sign.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct SecretText(pub String);
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("‹secret›")
+    }
+}
+
+impl Serialize for SecretText {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str("‹secret›")
+    }
+}
+
+/// A length of time, written `10m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duration(pub Span);
+
+impl<'de> Deserialize<'de> for Duration {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Span::parse(&text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for Duration {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&self.0)
+    }
+}
+
+/// An IANA zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Tz(pub String);
+
+impl<'de> Deserialize<'de> for Tz {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(from)?;
+        zone(&name).map_err(serde::de::Error::custom)?;
+        Ok(Self(name))
+    }
+}

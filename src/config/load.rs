@@ -1,0 +1,189 @@
+//! Finding, reading, layering: environment over file over defaults.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+
+use super::error::{ConfigError, Fault, Source};
+use super::file::{File, OneOrMany, SecretText};
+use super::{check, env, policy};
+use crate::core::policy::Policy;
+use crate::core::time::Span;
+use crate::runtime::secret::Secret;
+
+/// The defaults, as a commented file.
+pub const DEFAULTS: &str = include_str!("../../deploy/sereno.toml");
+/// Where a configuration is looked for when none is named.
+const PLACES: [&str; 2] = ["sereno.toml", "/etc/sereno/sereno.toml"];
+
+/// A configuration in force.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Every key, layered.
+    pub file: File,
+    /// Where it came from; relative paths start there.
+    pub path: Option<PathBuf>,
+    /// What decisions depend on.
+    pub policy: Policy,
+}
+
+/// The configuration file to use: the one that is named, or the first that is there.
+pub fn locate(named: Option<&Path>) -> Option<PathBuf> {
+    named.map(Path::to_owned).or_else(|| PLACES.iter().map(PathBuf::from).find(|path| path.exists()))
+}
+
+impl Config {
+    /// Reads the configuration at `path`, over the defaults and under `vars`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(path: &Path, vars: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| Fault {
+            place: name.clone(),
+            message: format!("cannot be read: {error}; `sereno init` writes one"),
+        })?;
+        let config = Self::read(Source { name: &name, text: &text }, Some(path), vars)?;
+        config.check_mode(path)?;
+        Ok(config)
+    }
+
+    /// Reads a configuration from a text.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn from_text(text: &str) -> Result<Self, ConfigError> {
+        Self::read(Source { name: "configuration", text }, None, std::iter::empty())
+    }
+
+    fn read(source: Source<'_>, path: Option<&Path>, vars: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let defaults: File = toml::from_str(DEFAULTS).expect("the embedded defaults are valid");
+        let own: File = toml::from_str(source.text).map_err(|error| source.parse_fault(&error))?;
+        let faults = check::check(&own, source);
+        let over = env::overlay(vars)?;
+        let file = layered(over, layered(own, defaults));
+        if !faults.is_empty() {
+            return Err(ConfigError(faults));
+        }
+        let policy = policy::policy(&file);
+        Ok(Self { file, path: path.map(Path::to_owned), policy })
+    }
+
+    /// A secret that stands in the file itself must not be readable by others.
+    fn check_mode(&self, path: &Path) -> Result<(), ConfigError> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let inline = self.file.channels.values().any(|c| c.token.is_some())
+            || self.file.runtimes.values().any(|r| r.secret.is_some() || r.token.is_some())
+            || self.file.api.tokens.values().any(|t| t.token.is_some());
+        let open = std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0);
+        if inline && open {
+            let place = path.display().to_string();
+            let message = format!("holds a secret and can be read by others; run chmod 600 {place}, or use …_file keys");
+            return Err(Fault { place, message }.into());
+        }
+        Ok(())
+    }
+
+    /// Where it listens.
+    pub fn listen(&self) -> SocketAddr {
+        self.file.http.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8787)))
+    }
+
+    /// Its address as others see it, without a slash at its end.
+    pub fn public_url(&self) -> String {
+        let url = self.file.http.public_url.as_ref().map(|url| url.get_ref().trim_end_matches('/').to_owned());
+        url.unwrap_or_else(|| format!("http://{}", self.listen()))
+    }
+
+    /// Address of the store; a relative file is relative to the configuration.
+    pub fn store_url(&self) -> String {
+        let url = self.file.store.url.as_ref().map_or("sqlite://sereno.db", |url| url.get_ref().as_str());
+        match crate::store::sqlite_path(url) {
+            Some(file) => format!("sqlite://{}", self.beside(&file).display()),
+            None => url.to_owned(),
+        }
+    }
+
+    /// How long a dead process keeps the folding lease.
+    pub fn lease(&self) -> Span {
+        self.file.store.lease.map_or(Span::secs(15), |lease| lease.0)
+    }
+
+    /// A path as the configuration means it.
+    pub fn beside(&self, path: &Path) -> PathBuf {
+        let folder = self.path.as_deref().and_then(Path::parent);
+        folder.map_or_else(|| path.to_owned(), |folder| folder.join(path))
+    }
+
+    /// The secret behind a pair of keys such as `token` and `token_file`.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is empty.
+    pub fn secret(&self, inline: Option<&SecretText>, file: Option<&Spanned<String>>, what: &str) -> Result<Option<Secret>, ConfigError> {
+        if let Some(file) = file {
+            return self.secret_in(file.get_ref(), what).map(Some);
+        }
+        Ok(inline.map(|text| Secret::new(&text.0)))
+    }
+
+    /// All secrets behind a pair of keys, the newest first.
+    ///
+    /// # Errors
+    /// As [`Config::secret`].
+    pub fn secrets(&self, inline: Option<&OneOrMany<SecretText>>, files: Option<&OneOrMany<Spanned<String>>>, what: &str) -> Result<Vec<Secret>, ConfigError> {
+        let from_files = files.into_iter().flat_map(OneOrMany::iter).map(|file| self.secret_in(file.get_ref(), what));
+        let from_text = inline.into_iter().flat_map(OneOrMany::iter).map(|text| Ok(Secret::new(&text.0)));
+        from_files.chain(from_text).collect()
+    }
+
+    /// Reads a file beside the configuration, or in the directory in which a supervisor puts credentials.
+    fn secret_in(&self, file: &str, what: &str) -> Result<Secret, ConfigError> {
+        let path = self.beside(Path::new(file));
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| PathBuf::from(dir).join(file));
+        let found = credentials.filter(|path| path.exists()).unwrap_or(path);
+        let fault = |message: String| Fault { place: format!("{what}: {}", found.display()), message };
+        let text = std::fs::read_to_string(&found).map_err(|error| fault(format!("cannot be read: {error}")))?;
+        if text.trim().is_empty() {
+            return Err(fault("is empty".into()).into());
+        }
+        Ok(Secret::new(&text))
+    }
+
+    /// The configuration as TOML, without secrets.
+    pub fn show(&self) -> String {
+        toml::to_string_pretty(&self.file).unwrap_or_else(|error| format!("# {error}"))
+    }
+}
+
+/// `over` where it says something, `under` elsewhere.
+fn layered(over: File, under: File) -> File {
+    fn maps<T>(over: BTreeMap<String, T>, mut under: BTreeMap<String, T>) -> BTreeMap<String, T> {
+        under.extend(over);
+        under
+    }
+    let mut rules = under.rules;
+    for rule in over.rules {
+        match rules.iter_mut().find(|have| have.name.get_ref() == rule.name.get_ref()) {
+            Some(have) => *have = rule,
+            None => rules.push(rule),
+        }
+    }
+    File {
+        http: over.http.or(under.http),
+        store: over.store.or(under.store),
+        defaults: over.defaults.or(under.defaults),
+        approvals: over.approvals.or(under.approvals),
+        agents: over.agents.or(under.agents),
+        log: over.log.or(under.log),
+        people: maps(over.people, under.people),
+        channels: maps(over.channels, under.channels),
+        runtimes: maps(over.runtimes, under.runtimes),
+        rules,
+        routes: if over.routes.is_empty() { under.routes } else { over.routes },
+        prices: maps(over.prices, under.prices),
+        api: super::file::Api { tokens: maps(over.api.tokens, under.api.tokens) },
+        heartbeat: over.heartbeat.or(under.heartbeat),
+    }
+}

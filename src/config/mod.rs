@@ -1,0 +1,18 @@
+//! Configuration: one TOML file over documented defaults, overridden by the environment.
+//!
+//! Unknown keys are refused, errors name file, line and column and suggest what was meant, and secrets
+//! never print. What decisions depend on becomes a [`Policy`](crate::core::policy::Policy) in the log.
+
+mod check;
+mod env;
+mod error;
+mod file;
+mod load;
+mod policy;
+
+pub use error::{ConfigError, Fault};
+pub use file::{
+    ApiToken, Channel, ChannelKind, File, Heartbeat, LogFormat, OneOrMany, Person, Rule, RuntimeKind, Runtime, SecretText,
+};
+pub use load::{Config, DEFAULTS, locate};
+pub use policy::{PAGE, verbs};

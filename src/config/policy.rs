@@ -1,0 +1,114 @@
+//! From a checked file to what decisions depend on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::file::{ChannelKind, File, Rule, Runtime, RuntimeKind};
+use crate::core::money::Price;
+use crate::core::policy::{ChannelPolicy, Lang, Person, Policy, RouteSpec, RuleSpec, RuntimePolicy, Verb};
+use crate::core::time::Span;
+
+/// Name of the page's channel.
+pub const PAGE: &str = "page";
+
+/// The policy of a checked file.
+pub fn policy(file: &File) -> Policy {
+    let standard = Policy::default();
+    let lang = file.defaults.lang.unwrap_or(Lang::En);
+    let tz = file.defaults.tz.as_ref().map_or_else(|| standard.tz.clone(), |tz| tz.0.clone());
+    Policy {
+        people: people(file, lang, &tz),
+        tokens: file.api.tokens.iter().map(|(name, token)| (name.clone(), token.role)).collect(),
+        channels: channels(file),
+        runtimes: file.runtimes.iter().map(|(name, runtime)| (name.clone(), of_runtime(runtime))).collect(),
+        rules: file.rules.iter().filter(|rule| rule.enabled).map(of_rule).collect(),
+        routes: file
+            .routes
+            .iter()
+            .map(|route| RouteSpec {
+                matchers: route.matchers.get_ref().clone(),
+                to: route.to.iter().map(|to| to.get_ref().clone()).collect(),
+            })
+            .collect(),
+        prices: prices(file),
+        approval_timeout: file.approvals.timeout.as_ref().map_or(standard.approval_timeout, |t| t.get_ref().0),
+        silent_after: file.agents.silent_after.map_or(standard.silent_after, |s| s.0),
+        lang,
+        tz,
+    }
+}
+
+fn people(file: &File, lang: Lang, tz: &str) -> BTreeMap<String, Person> {
+    let own = file.people.iter().map(|(name, person)| {
+        let telegram = person.telegram.map(|id| ("telegram".to_owned(), id.to_string()));
+        let about = Person {
+            role: person.role,
+            lang: person.lang.unwrap_or(lang),
+            tz: person.tz.as_ref().map_or_else(|| tz.to_owned(), |tz| tz.0.clone()),
+            accounts: telegram.into_iter().collect(),
+        };
+        (name.clone(), about)
+    });
+    own.collect()
+}
+
+fn channels(file: &File) -> BTreeMap<String, ChannelPolicy> {
+    let channel = |kind: &str, text_limit, buttons, threads| ChannelPolicy {
+        kind: kind.into(),
+        text_limit,
+        edits: true,
+        buttons,
+        threads,
+    };
+    let built_in = [
+        (PAGE.to_owned(), channel("web", None, true, true)),
+        (crate::http::api::CHANNEL.to_owned(), channel("api", None, false, false)),
+    ];
+    let own = file.channels.iter().map(|(name, about)| {
+        let policy = match about.kind.get_ref() {
+            ChannelKind::Telegram => channel("telegram", Some(4096), true, true),
+            ChannelKind::Log => channel("log", None, false, false),
+        };
+        (name.clone(), policy)
+    });
+    built_in.into_iter().chain(own).collect()
+}
+
+fn of_runtime(runtime: &Runtime) -> RuntimePolicy {
+    match runtime.kind.get_ref() {
+        RuntimeKind::Generic => RuntimePolicy {
+            kind: "generic".into(),
+            can: if runtime.control_url.is_some() { verbs(runtime) } else { BTreeSet::new() },
+            pull: false,
+        },
+        RuntimeKind::ClaudeCode => RuntimePolicy {
+            kind: "claude-code".into(),
+            can: [Verb::Decide, Verb::Pause, Verb::Resume, Verb::Kill, Verb::Tell].into(),
+            pull: true,
+        },
+    }
+}
+
+/// What a generic runtime can be asked.
+pub fn verbs(runtime: &Runtime) -> BTreeSet<Verb> {
+    let all = [Verb::Decide, Verb::Pause, Verb::Resume, Verb::Kill, Verb::Tell, Verb::Reassign];
+    runtime.can.as_ref().map_or_else(|| all.into(), |can| can.iter().copied().collect())
+}
+
+/// A rule as the core knows it.
+pub fn of_rule(rule: &Rule) -> RuleSpec {
+    RuleSpec {
+        name: rule.name.get_ref().clone(),
+        when: rule.when.get_ref().clone(),
+        per: rule.per,
+        severity: rule.severity,
+        hold: rule.hold.map_or(Span(0), |hold| hold.0),
+        offer: rule.then.iter().filter_map(|then| then.get_ref().strip_prefix("offer:")).map(str::to_owned).collect(),
+    }
+}
+
+fn prices(file: &File) -> BTreeMap<String, Price> {
+    let priced = file.prices.iter().filter_map(|(model, p)| {
+        Some((model.clone(), Price::per_million(p.input, p.output, p.cache_read, p.cache_write)?))
+    });
+    priced.collect()
+}

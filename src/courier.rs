@@ -1,0 +1,289 @@
+//! The courier: leases what is due in the outbox, carries it out, and appends what came of it.
+//!
+//! It never changes a row itself. A lease that ends without an outcome, because its holder died, is
+//! appended as an attempt of which nobody knows.
+
+pub mod draw;
+mod pace;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use self::pace::{Paces, Wait};
+use crate::channel::token::Tokens;
+use crate::channel::{Channel, Verdict};
+use crate::clock::{Sources, random_hex};
+use crate::core::control::{ControlCall, ControlOutcome, ControlResult};
+use crate::core::delivery::{Card, Copy, SendOutcome, SendResult};
+use crate::core::input::Body;
+use crate::core::time::{Span, Ts};
+use crate::engine::{Log, NewInput, Progress};
+use crate::health::Health;
+use crate::runtime::Runtime;
+use crate::stop::Stop;
+use crate::store::{Claimed, ClaimedWork, Store};
+
+/// How long a lease lives. Every call that is made under it gives up sooner.
+const LEASE: Span = Span::secs(30);
+/// Rows that are leased at once.
+const BATCH: i64 = 64;
+/// Conversations that are served at the same time.
+const PARALLEL: usize = 32;
+/// A row whose conversation is busy for longer than this is put back.
+const PATIENCE: Span = Span::secs(2);
+/// How long to wait when the store is in trouble.
+const BROKEN_WAIT: Span = Span::secs(1);
+/// A channel that does not know us is tried again after this.
+const LOCKED_WAIT: Span = Span::mins(1);
+
+/// What the courier works with.
+#[derive(Clone)]
+pub struct Courier {
+    /// Where the outbox is.
+    pub store: Store,
+    /// Where outcomes go.
+    pub log: Log,
+    /// Time and randomness.
+    pub sources: Sources,
+    /// Channels by name.
+    pub channels: Arc<HashMap<String, Arc<dyn Channel>>>,
+    /// Runtimes by name.
+    pub runtimes: Arc<HashMap<String, Arc<dyn Runtime>>>,
+    /// Makes the tokens of buttons.
+    pub tokens: Tokens,
+    /// What the engine tells.
+    pub progress: Progress,
+    /// How channels are doing.
+    pub health: Arc<Health>,
+}
+
+/// What a courier has under way.
+struct Round {
+    paces: Arc<Paces>,
+    places: Arc<Semaphore>,
+    tasks: JoinSet<()>,
+}
+
+impl Courier {
+    /// Works until `stop` is told, then finishes what it has begun.
+    pub async fn run(self, mut stop: Stop) {
+        let mut round = Round {
+            paces: Arc::new(Paces::default()),
+            places: Arc::new(Semaphore::new(PARALLEL)),
+            tasks: JoinSet::new(),
+        };
+        let mut committed = self.progress.committed.clone();
+        while !stop.is_asked() {
+            let seen = *committed.borrow_and_update();
+            match self.work(&mut round).await {
+                Ok(0) => {}
+                Ok(_) => continue,
+                Err(error) => {
+                    tracing::warn!(%error, "the outbox cannot be read");
+                    self.sources.clock.sleep(BROKEN_WAIT).await;
+                    continue;
+                }
+            }
+            tokio::select! {
+                () = stop.asked() => break,
+                _ = committed.wait_for(|pos| *pos > seen) => {}
+                () = self.next_due() => {}
+                Some(_) = round.tasks.join_next() => {}
+            }
+        }
+        while round.tasks.join_next().await.is_some() {}
+    }
+
+    /// Waits until a row is due. With nothing in the outbox only a commit can change that.
+    async fn next_due(&self) {
+        match self.store.next_due().await {
+            Ok(Some(due)) => self.sources.clock.sleep_until(due).await,
+            Ok(None) => std::future::pending().await,
+            Err(_) => self.sources.clock.sleep(BROKEN_WAIT).await,
+        }
+    }
+
+    /// Takes what is due. Returns how many rows it took.
+    async fn work(&self, round: &mut Round) -> crate::store::Result<usize> {
+        let now = self.sources.now();
+        if self.store.next_due().await?.is_none_or(|due| due > now) {
+            return Ok(0);
+        }
+        self.report_lost(now).await?;
+        let lease = random_hex(self.sources.entropy.as_ref(), 12);
+        let rows = self.store.claim(&lease, now, LEASE, BATCH).await?;
+        let count = rows.len();
+        let mut conversations: HashMap<String, Vec<Claimed>> = HashMap::new();
+        for row in rows {
+            conversations.entry(conversation(&row)).or_default().push(row);
+        }
+        for rows in conversations.into_values() {
+            let Ok(place) = round.places.clone().acquire_owned().await else { break };
+            let (courier, paces) = (self.clone(), round.paces.clone());
+            round.tasks.spawn(async move {
+                for row in rows {
+                    courier.carry_out(row, &paces).await;
+                }
+                drop(place);
+            });
+        }
+        while round.tasks.try_join_next().is_some() {}
+        Ok(count)
+    }
+
+    /// Leases whose holder did not come back: the attempt may have arrived.
+    async fn report_lost(&self, now: Ts) -> crate::store::Result<()> {
+        for lost in self.store.lost_leases(now).await? {
+            let error = "the process that was sending it did not come back".to_owned();
+            let body = if lost.control {
+                let result = ControlResult::Retry { error, after: None, uncertain: true };
+                Body::Controlled(ControlOutcome { id: lost.id.clone(), attempt: lost.attempt, result })
+            } else {
+                let result = SendResult::Retry { error, after: None, uncertain: true };
+                Body::Sent(SendOutcome { id: lost.id.clone(), attempt: lost.attempt, version: 0, result })
+            };
+            self.append(&lost.id, lost.attempt, body).await;
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&self, row: Claimed, paces: &Paces) {
+        let Claimed { id, attempt, expires, via, work, .. } = row;
+        let body = match work {
+            ClaimedWork::Deliver { copy, card, parent_receipt } => {
+                match paces.wait(&via, &copy.to.target, self.channels.get(&via), &self.sources, PATIENCE).await {
+                    Wait::Now => {}
+                    Wait::Until(due) => {
+                        self.put_back(&id, due).await;
+                        return;
+                    }
+                }
+                let version = card.version;
+                let result = self.deliver(&id, &via, &copy, &card, parent_receipt, expires, paces).await;
+                Body::Sent(SendOutcome { id: id.clone(), attempt, version, result })
+            }
+            ClaimedWork::Control(call) => {
+                let result = self.control(&call).await;
+                Body::Controlled(ControlOutcome { id: id.clone(), attempt, result })
+            }
+            ClaimedWork::Broken(error) => {
+                tracing::error!(id, error, "an outbox row cannot be read");
+                let result = SendResult::Rejected { error };
+                Body::Sent(SendOutcome { id: id.clone(), attempt, version: 0, result })
+            }
+        };
+        self.append(&id, attempt, body).await;
+    }
+
+    async fn put_back(&self, id: &str, due: Ts) {
+        if let Err(error) = self.store.release(id, due).await {
+            // Its lease ends by itself then.
+            tracing::warn!(%error, id, "a row could not be put back");
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one leased row")]
+    async fn deliver(&self, id: &str, via: &str, copy: &Copy, card: &Card, under: Option<String>, expires: Ts, paces: &Paces) -> SendResult {
+        let now = self.sources.now();
+        if now >= expires {
+            return SendResult::Gone { error: "too late".into() };
+        }
+        let Some(channel) = self.channels.get(via) else {
+            return SendResult::Gone { error: format!("there is no channel `{via}` any more") };
+        };
+        let policy = self.progress.policy.borrow().clone();
+        let mut out = draw::outgoing(&policy, &self.tokens, copy, card, now);
+        id.clone_into(&mut out.id);
+        out.under = under;
+        let verdict = match &copy.receipt {
+            Some(receipt) => channel.edit(&out, receipt).await,
+            None => channel.send(&out).await,
+        };
+        metrics::counter!("sereno_deliveries_total", "channel" => via.to_owned(), "result" => word(&verdict)).increment(1);
+        self.judge(via, verdict, copy, paces)
+    }
+
+    /// What a verdict means for the row, the conversation's pace and the channel's health.
+    fn judge(&self, via: &str, verdict: Verdict, copy: &Copy, paces: &Paces) -> SendResult {
+        let now = self.sources.now();
+        match verdict {
+            Verdict::Sent(receipt) => {
+                self.health.ok(via, now);
+                SendResult::Sent { receipt }
+            }
+            Verdict::Unchanged => SendResult::Sent { receipt: copy.receipt.clone().unwrap_or_default() },
+            Verdict::Retry { error, after, uncertain } => {
+                if let Some(after) = after {
+                    paces.pause(via, now.plus(after));
+                } else {
+                    self.health.trouble(via, &error);
+                }
+                SendResult::Retry { error, after, uncertain }
+            }
+            Verdict::Locked(error) => {
+                self.health.trouble(via, &error);
+                paces.pause(via, now.plus(LOCKED_WAIT));
+                SendResult::Retry { error, after: Some(LOCKED_WAIT), uncertain: false }
+            }
+            Verdict::Gone(error) => SendResult::Gone { error },
+            Verdict::Rejected(error) => SendResult::Rejected { error },
+            Verdict::Moved(target) => SendResult::Moved { target },
+            Verdict::EditLost => SendResult::EditLost,
+        }
+    }
+
+    async fn control(&self, call: &ControlCall) -> ControlResult {
+        let now = self.sources.now();
+        if now >= call.expires {
+            return ControlResult::Failed { error: crate::core::control::receipt::TOO_LATE.into() };
+        }
+        let Some(runtime) = self.runtimes.get(&call.runtime) else {
+            return ControlResult::Failed { error: format!("there is no runtime `{}` any more", call.runtime) };
+        };
+        let result = runtime.control(call, now).await;
+        metrics::counter!("sereno_control_calls_total", "runtime" => call.runtime.clone(), "verb" => call.order.verb().as_str()).increment(1);
+        result
+    }
+
+    /// Appends an outcome; it must not be lost, so this waits as long as it takes.
+    async fn append(&self, id: &str, attempt: u32, body: Body) {
+        loop {
+            let input = NewInput::keyed("outbox", format!("{id}/{attempt}"), body.clone());
+            match self.log.append_patiently(vec![input]).await {
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::warn!(%error, id, "an outcome could not be stored yet");
+                    if self.log.is_closed() {
+                        return;
+                    }
+                    self.sources.clock.sleep(BROKEN_WAIT).await;
+                }
+            }
+        }
+    }
+}
+
+/// Rows of the same conversation are carried out one after the other.
+fn conversation(row: &Claimed) -> String {
+    match &row.work {
+        ClaimedWork::Deliver { copy, .. } => format!("{}:{}", row.via, copy.to.target),
+        ClaimedWork::Control(call) => format!("{}/{}", row.via, call.agent),
+        ClaimedWork::Broken(_) => row.via.clone(),
+    }
+}
+
+const fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Sent(_) | Verdict::Unchanged => "sent",
+        Verdict::Retry { uncertain: true, .. } => "uncertain",
+        Verdict::Retry { .. } => "retry",
+        Verdict::Gone(_) => "gone",
+        Verdict::Rejected(_) => "rejected",
+        Verdict::Moved(_) => "moved",
+        Verdict::EditLost => "edit_lost",
+        Verdict::Locked(_) => "locked",
+    }
+}

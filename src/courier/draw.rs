@@ -1,0 +1,45 @@
+//! A card drawn for one copy: in the reader's language, with this copy's own button tokens.
+
+use crate::channel::token::{Token, Tokens};
+use crate::channel::{DrawnButton, Outgoing};
+use crate::core::command::CATALOGUE;
+use crate::core::delivery::{Card, Copy};
+use crate::core::policy::Policy;
+use crate::core::time::Ts;
+use crate::render::{RENDERER, Reader};
+
+/// Language and zone of whoever reads a copy.
+pub fn reader(policy: &Policy, copy: &Copy) -> Reader {
+    let person = copy.to.person.as_ref().and_then(|name| policy.people.get(name));
+    let (lang, tz) = person.map_or((policy.lang, &policy.tz), |p| (p.lang, &p.tz));
+    Reader { lang, tz: tz.clone(), whole: copy.whole }
+}
+
+/// What a copy says now. A card that cannot be drawn is replaced by a plain word, so that nothing
+/// disappears.
+pub fn outgoing(policy: &Policy, tokens: &Tokens, copy: &Copy, card: &Card, now: Ts) -> Outgoing {
+    let reader = reader(policy, copy);
+    let doc = RENDERER.draw(&card.content, &reader, now).unwrap_or_else(|error| {
+        tracing::error!(%error, card = card.number, "a card could not be drawn");
+        metrics::counter!("sereno_render_failures_total").increment(1);
+        RENDERER.fallback(card.number, &reader)
+    });
+    let buttons = card.buttons.iter().filter(|button| button.is_drawn(copy.whole)).map(|button| {
+        let token = Token { copy: copy.number, button: button.number };
+        DrawnButton {
+            label: CATALOGUE.button(&button.label, reader.lang).unwrap_or(&button.label).to_owned(),
+            token: tokens.make(token, &copy.to.channel, &copy.to.target),
+            style: button.style,
+            asks_why: button.asks_why,
+        }
+    });
+    Outgoing {
+        id: String::new(),
+        copy: copy.number,
+        target: copy.to.target.clone(),
+        doc,
+        buttons: buttons.collect(),
+        silent: card.silent,
+        under: None,
+    }
+}

@@ -1,0 +1,135 @@
+//! HTTP: intake, the page, health. The only module that knows requests and answers.
+
+pub mod api;
+mod body;
+pub mod health;
+pub mod limits;
+mod page;
+mod problem;
+mod push;
+pub mod serve;
+mod webhook;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use crate::channel::Channel;
+use crate::channel::token::Tokens;
+use crate::channel::web::WebChannel;
+use crate::clock::Sources;
+use crate::core::access::Role;
+use crate::engine::{Log, Progress};
+use crate::health::Health;
+use crate::receiver::Receiver;
+use crate::runtime::Runtime;
+use crate::runtime::secret::Secret;
+use crate::stop::Stop;
+use crate::store::Store;
+
+pub use limits::Limits;
+pub use page::hash_token;
+pub use webhook::withdraw;
+use problem::Problem;
+
+/// A token for the API.
+pub struct ApiToken {
+    /// Name in the configuration; it is the person that acts.
+    pub name: String,
+    /// The token.
+    pub token: Secret,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// What every handler works with.
+pub struct Door {
+    /// Where inputs go.
+    pub log: Log,
+    /// What is committed.
+    pub store: Store,
+    /// Time and randomness.
+    pub sources: Sources,
+    /// Runtimes by name.
+    pub runtimes: Arc<HashMap<String, Arc<dyn Runtime>>>,
+    /// Channels by name.
+    pub channels: Arc<HashMap<String, Arc<dyn Channel>>>,
+    /// The page's channel, with its name.
+    pub page: (String, Arc<WebChannel>),
+    /// Makes and checks the tokens of buttons.
+    pub tokens: Tokens,
+    /// What the engine tells.
+    pub progress: Progress,
+    /// How channels are doing.
+    pub health: Arc<Health>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Our own address as others see it, without a slash at its end.
+    pub public_url: String,
+    /// Tokens for the API.
+    pub api_tokens: Vec<ApiToken>,
+    /// Renders the metrics.
+    pub metrics: metrics_exporter_prometheus::PrometheusHandle,
+    /// We are about to stop.
+    pub stopping: Stop,
+}
+
+impl Door {
+    /// Takes in what people say, with what the door has.
+    pub fn receiver(&self) -> Receiver {
+        Receiver {
+            log: self.log.clone(),
+            tokens: self.tokens.clone(),
+            sources: self.sources.clone(),
+            progress: self.progress.clone(),
+            health: self.health.clone(),
+        }
+    }
+}
+
+/// Shared by all handlers.
+pub type Shared = Arc<Door>;
+
+/// Every route.
+pub fn router(door: Shared) -> Router {
+    Router::new()
+        .route("/hooks/{runtime}", post(webhook::hook))
+        .route("/v1/events", post(webhook::events))
+        .route("/v1/commands", post(api::command))
+        .route("/channels/{channel}", post(push::update))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .merge(page::routes())
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        // Handlers read bodies themselves, each under its own limit.
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(counted))
+        .with_state(door)
+}
+
+async fn unknown() -> Problem {
+    Problem::new(404, "There is nothing here.")
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(405, "This address takes another method.")
+}
+
+/// Counts requests by route and status; a path that is no route is not a label.
+async fn counted(request: Request, next: Next) -> Response {
+    let route = request
+        .extensions()
+        .get::<axum::extract::MatchedPath>()
+        .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let response = next.run(request).await;
+    let status = response.status().as_u16().to_string();
+    metrics::counter!("sereno_http_requests_total", "route" => route, "status" => status).increment(1);
+    response
+}

@@ -1,0 +1,34 @@
+//! What the page loads: one style sheet, one script, icons. All of it is in the binary.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use sha2::{Digest as _, Sha256};
+
+use super::super::problem::Problem;
+use crate::render::FILES;
+
+/// Changes with the assets, so that browsers may keep them for ever.
+pub static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let mut hash = Sha256::new();
+    for name in ["page.css", "page.js"] {
+        hash.update(FILES.get_file(format!("web/{name}")).map(|f| f.contents()).unwrap_or_default());
+    }
+    hex::encode(&hash.finalize()[..6])
+});
+
+/// `GET /assets/{file}`
+pub async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
+    let kind = match name.rsplit('.').next() {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("webmanifest") => "application/manifest+json",
+        _ => return Err(Problem::new(404, "There is nothing here.")),
+    };
+    let file = FILES.get_file(format!("web/{name}")).ok_or_else(|| Problem::new(404, "There is nothing here."))?;
+    let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    Ok((headers, file.contents()).into_response())
+}

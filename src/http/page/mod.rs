@@ -1,0 +1,162 @@
+//! The phone page: reads what is committed, and hands over what people tap and type.
+//!
+//! Server-rendered; one style sheet and one small script, nothing from elsewhere. A tap goes the same way
+//! as on any channel: its token is checked, it becomes a command in the log, and the fold decides.
+
+mod assets;
+mod cards;
+mod html;
+mod session;
+mod stream;
+mod views;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+
+pub use self::session::hash as hash_token;
+use self::session::{Visitor, Writer};
+use super::Shared;
+use super::problem::Problem;
+use crate::channel::tap;
+use crate::core::access::Actor;
+use crate::core::input::{Body, Invocation, Origin};
+use crate::engine::NewInput;
+use crate::render::{RENDERER, Reader};
+
+/// Cards that the feed shows at first.
+const FEED: i64 = 60;
+
+/// What every page says about who may embed it, and what it may load.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The page's routes.
+pub fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/", get(feed))
+        .route("/agents", get(views::agents))
+        .route("/cost", get(views::cost))
+        .route("/more", get(views::more))
+        .route("/card/{copy}", get(card))
+        .route("/stream", get(stream::stream))
+        .route("/head", get(stream::head))
+        .route("/complete", get(views::complete))
+        .route("/act", post(act))
+        .route("/say", post(say))
+        .route("/signin", post(session::sign_in))
+        .route("/signout", post(session::sign_out))
+        .route("/assets/{file}", get(assets::asset))
+        .layer(middleware::from_fn(guarded))
+}
+
+/// Headers of every answer of the page.
+async fn guarded(request: axum::extract::Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// `GET /`
+async fn feed(State(door): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    let Some(visitor) = session::visitor(&door, &headers).await? else {
+        return Ok(html::sign_in(&door, &headers).into_response());
+    };
+    let rows = door.store.feed(&door.page.0, &visitor.person, FEED).await?;
+    let head = stream::summary(&door, &visitor).await?;
+    let (needs, feed) = cards::split(&door, &visitor, rows);
+    let since = *door.progress.committed.borrow();
+    let view = html::FeedView { needs, feed, head, since };
+    Ok(html::page(&visitor, "feed", &view).into_response())
+}
+
+/// `GET /card/{copy}`: one card at a stable address.
+async fn card(State(door): State<Shared>, headers: HeaderMap, Path(copy): Path<u64>) -> Result<Response, Problem> {
+    let Some(visitor) = session::visitor(&door, &headers).await? else {
+        return Ok(Redirect::to("/").into_response());
+    };
+    let row = door.store.feed_one(&door.page.0, &visitor.person, copy).await?;
+    let row = row.ok_or_else(|| Problem::new(404, "There is no such card on your page."))?;
+    if headers.get("accept").is_some_and(|accept| accept == "text/x-card") {
+        return Ok(Html(cards::draw(&door, &visitor, &row).html).into_response());
+    }
+    let head = stream::summary(&door, &visitor).await?;
+    let since = *door.progress.committed.borrow();
+    let feed = vec![cards::draw(&door, &visitor, &row)];
+    let view = html::FeedView { needs: Vec::new(), feed, head, since };
+    Ok(html::page(&visitor, "feed", &view).into_response())
+}
+
+/// A button that was tapped.
+#[derive(Deserialize)]
+struct Act {
+    token: String,
+    #[serde(default)]
+    why: String,
+}
+
+/// A line that was typed.
+#[derive(Deserialize)]
+struct Say {
+    text: String,
+}
+
+/// What came of it.
+#[derive(Serialize)]
+struct Said {
+    text: String,
+    refused: bool,
+}
+
+/// `POST /act`
+async fn act(State(door): State<Shared>, writer: Writer, body: Json<Act>) -> Result<Response, Problem> {
+    let Visitor { person, .. } = &writer.0;
+    let token = door.tokens.read(&body.token, &door.page.0, person);
+    let token = token.ok_or_else(|| Problem::new(403, "This button is not one of yours."))?;
+    let invocation = Invocation { text: body.why.trim().to_owned(), tap: Some(tap(&token, None)), ..said(&door, person) };
+    answer(&door, &writer.0, invocation).await
+}
+
+/// `POST /say`
+async fn say(State(door): State<Shared>, writer: Writer, body: Json<Say>) -> Result<Response, Problem> {
+    let text = body.text.trim();
+    if text.is_empty() || text.len() > 8000 {
+        return Err(Problem::new(422, "A line is between 1 and 8000 bytes long."));
+    }
+    let invocation = Invocation { text: text.to_owned(), ..said(&door, &writer.0.person) };
+    answer(&door, &writer.0, invocation).await
+}
+
+fn said(door: &Shared, person: &str) -> Invocation {
+    let channel = door.page.0.clone();
+    Invocation {
+        actor: Actor { channel: channel.clone(), account: person.to_owned(), display: None },
+        text: String::new(),
+        tap: None,
+        origin: Some(Origin { channel, target: person.to_owned(), reply_to: None }),
+    }
+}
+
+async fn answer(door: &Shared, visitor: &Visitor, invocation: Invocation) -> Result<Response, Problem> {
+    let appended = door.log.append_one(NewInput::unkeyed(Body::Command(invocation))).await?;
+    let reply = appended.reply.ok_or_else(|| Problem::new(500, "There is no answer."))?;
+    let reader = Reader { lang: visitor.lang, tz: visitor.tz.clone(), whole: true };
+    let text = RENDERER.sentence(&reply.reason, &reader, door.sources.now());
+    let status = if reply.refused { StatusCode::CONFLICT } else { StatusCode::OK };
+    Ok((status, Json(Said { text, refused: reply.refused })).into_response())
+}

@@ -1,0 +1,238 @@
+//! Views beside the feed: agents, cost, more; and what the command line offers.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::super::Shared;
+use super::super::problem::Problem;
+use super::session::{self, Visitor};
+use super::stream::{self, Summary};
+use super::html;
+use crate::core::command::CATALOGUE;
+use crate::core::message::AgentRow;
+use crate::core::money::{self, Micros, Sums};
+use crate::core::time::{Span, Ts, zone};
+
+
+/// Agents that the view lists.
+const AGENTS: i64 = 500;
+/// An agent that was not heard of for longer is not listed.
+const LISTED: Span = Span::days(2);
+/// Bars of the day line.
+const HOURS: i64 = 24;
+
+/// Asked for in place: only what the view holds.
+fn is_fragment(headers: &HeaderMap) -> bool {
+    headers.get("accept").is_some_and(|accept| accept == "text/x-view")
+}
+
+macro_rules! view {
+    ($door:expr, $headers:expr, $name:literal, |$visitor:ident| $content:expr) => {{
+        let Some($visitor) = session::visitor(&$door, &$headers).await? else {
+            return Ok(Redirect::to("/").into_response());
+        };
+        let content = $content;
+        if is_fragment(&$headers) {
+            return Ok(html::fragment(&$visitor, $name, &content).into_response());
+        }
+        Ok(html::page(&$visitor, $name, &content).into_response())
+    }};
+}
+
+#[derive(Serialize)]
+struct AgentsPage {
+    head: Summary,
+    rows: Vec<AgentLine>,
+}
+
+/// An agent as the view shows it.
+#[derive(Serialize)]
+struct AgentLine {
+    #[serde(flatten)]
+    row: AgentRow,
+    icon: &'static str,
+    cost_text: Option<String>,
+    tokens_text: String,
+    seen: String,
+    percent: Option<u32>,
+    handle: String,
+}
+
+/// `GET /agents`
+pub async fn agents(State(door): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    view!(door, headers, "agents", |visitor| {
+        let now = door.sources.now();
+        let mut rows = door.store.agents(now.minus(LISTED), AGENTS).await?;
+        rows.sort_by(|a, b| (a.status, std::cmp::Reverse(a.last_seen), &a.who.name).cmp(&(b.status, std::cmp::Reverse(b.last_seen), &b.who.name)));
+        let rows = rows.into_iter().map(|row| line(row, &visitor)).collect();
+        AgentsPage { head: stream::summary(&door, &visitor).await?, rows }
+    })
+}
+
+fn line(row: AgentRow, visitor: &Visitor) -> AgentLine {
+    let step = row.step.as_ref().and_then(|s| Some((s.index?, s.of.filter(|of| *of > 0)?)));
+    AgentLine {
+        icon: row.status.icon(),
+        cost_text: row.cost.map(|cost| cost.to_string()),
+        tokens_text: row.tokens.to_string(),
+        seen: html::clock(row.last_seen, &visitor.tz),
+        percent: step.map(|(index, of)| (index * 100 / of).min(100)),
+        handle: crate::core::command::quoted(&format!("{}/{}", row.who.runtime, row.who.id)),
+        row,
+    }
+}
+
+#[derive(Serialize)]
+struct CostPage {
+    head: Summary,
+    total: String,
+    hours: Vec<Hour>,
+    groups: Vec<Group>,
+    unpriced: u64,
+    calls: u64,
+}
+
+/// A bar of the day line.
+#[derive(Serialize)]
+struct Hour {
+    x: i64,
+    height: i64,
+    label: String,
+}
+
+#[derive(Serialize)]
+struct Group {
+    by: &'static str,
+    rows: Vec<CostLine>,
+}
+
+#[derive(Serialize)]
+struct CostLine {
+    name: String,
+    cost: String,
+    percent: i64,
+    tokens: u64,
+}
+
+type CostRow = (Ts, String, String, String, Sums);
+
+/// `GET /cost`
+pub async fn cost(State(door): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    view!(door, headers, "cost", |visitor| {
+        let now = door.sources.now();
+        let zone = zone(&visitor.tz).map_err(|e| Problem::new(500, e))?;
+        let rows = door.store.costs(now.start_of_day(&zone)).await?;
+        let names: BTreeMap<String, String> = door
+            .store
+            .agents(now.minus(LISTED), AGENTS)
+            .await?
+            .into_iter()
+            .map(|row| (format!("{}/{}", row.who.runtime, row.who.id), row.who.name))
+            .collect();
+        let mut total = Sums::default();
+        for row in &rows {
+            total += row.4;
+        }
+        let policy = door.progress.policy.borrow().clone();
+        let by_model = group("model", &rows, |row| policy.price_of(&row.2).family.to_owned());
+        let by_agent = group("agent", &rows, |row| names.get(&row.1).cloned().unwrap_or_else(|| row.1.clone()));
+        let by_task = group("task", &rows, |row| if row.3.is_empty() { "—".into() } else { row.3.clone() });
+        CostPage {
+            head: stream::summary(&door, &visitor).await?,
+            total: total.cost.to_string(),
+            hours: hours(&rows, now.start_of_day(&zone), &visitor),
+            groups: vec![by_model, by_agent, by_task],
+            unpriced: total.unpriced,
+            calls: total.calls,
+        }
+    })
+}
+
+/// Sums by a name, the largest first; cents add up to the total, percentages to 100.
+fn group(by: &'static str, rows: &[CostRow], name: impl Fn(&CostRow) -> String) -> Group {
+    let mut sums: BTreeMap<String, Sums> = BTreeMap::new();
+    for row in rows {
+        *sums.entry(name(row)).or_default() += row.4;
+    }
+    let mut sums: Vec<(String, Sums)> = sums.into_iter().collect();
+    sums.sort_by(|a, b| (b.1.cost, &a.0).cmp(&(a.1.cost, &b.0)));
+    let costs: Vec<Micros> = sums.iter().map(|(_, s)| s.cost).collect();
+    let (cents, _) = money::apportion_cents(&costs);
+    let percents = money::percentages(&costs);
+    let lines = sums.into_iter().zip(cents.into_iter().zip(percents));
+    let lines = lines.map(|((name, sums), (cents, percent))| CostLine {
+        name,
+        cost: Micros(cents.saturating_mul(10_000)).to_string(),
+        percent,
+        tokens: sums.tokens.total(),
+    });
+    Group { by, rows: lines.collect() }
+}
+
+/// Cost of each hour of the day, as bars of at most 48 units.
+fn hours(rows: &[CostRow], midnight: Ts, visitor: &Visitor) -> Vec<Hour> {
+    let mut sums = vec![Micros(0); usize::try_from(HOURS).unwrap_or(24)];
+    for (at, .., used) in rows {
+        let hour = at.since(midnight).0 / Span::hours(1).0;
+        if let Some(sum) = usize::try_from(hour).ok().and_then(|hour| sums.get_mut(hour)) {
+            *sum += used.cost;
+        }
+    }
+    let top = sums.iter().map(|m| m.0).max().unwrap_or(0).max(1);
+    (0..HOURS)
+        .zip(sums)
+        .map(|(hour, sum)| Hour {
+            x: hour * 10,
+            height: (i128::from(sum.0.max(0)) * 48 / i128::from(top)).try_into().unwrap_or(0),
+            label: format!("{} {sum}", html::clock(midnight.plus(Span::hours(hour)), &visitor.tz)),
+        })
+        .collect()
+}
+
+#[derive(Serialize)]
+struct MorePage {
+    head: Summary,
+    person: String,
+}
+
+/// `GET /more`
+pub async fn more(State(door): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    view!(door, headers, "more", |visitor| {
+        MorePage { head: stream::summary(&door, &visitor).await?, person: visitor.person.clone() }
+    })
+}
+
+/// `GET /complete`: what the command line offers, from the catalogue and from what there is.
+pub async fn complete(State(door): State<Shared>, headers: HeaderMap) -> Result<Json<Value>, Problem> {
+    let visitor = session::visitor(&door, &headers).await?.ok_or_else(Problem::unauthorized)?;
+    let now = door.sources.now();
+    let policy = door.progress.policy.borrow().clone();
+    let role = policy.people.get(&visitor.person).map(|p| p.role);
+    let commands = CATALOGUE.listed().filter(|spec| role.is_some_and(|role| spec.roles.contains(&role)));
+    let commands: Vec<Value> = commands
+        .map(|spec| {
+            let texts = spec.texts(visitor.lang);
+            let kinds: Vec<String> = spec.args.iter().map(|arg| format!("{:?}", arg.kind).to_lowercase()).collect();
+            json!({ "name": spec.name, "aliases": spec.aliases, "usage": texts.usage, "summary": texts.summary, "args": kinds })
+        })
+        .collect();
+    let agents = door.store.agents(now.minus(LISTED), AGENTS).await?;
+    let tasks = door.store.tasks(100).await?;
+    let sessions = door.store.sessions(50).await?;
+    let alerts = door.store.alerts(50).await?;
+    let open: Vec<String> = alerts.iter().filter(|a| a.is_open()).map(crate::core::alert::Alert::code).collect();
+    let ids = |row: AgentRow| json!({ "id": crate::core::command::quoted(&row.who.id), "name": row.who.name });
+    Ok(Json(json!({
+        "commands": commands,
+        "agent": agents.into_iter().map(ids).collect::<Vec<_>>(),
+        "task": tasks.into_iter().map(|t| json!({ "id": t.label.id, "name": t.label.title })).collect::<Vec<_>>(),
+        "session": sessions.into_iter().map(|s| json!({ "id": s.short, "name": s.agent.name })).collect::<Vec<_>>(),
+        "alert": open.into_iter().map(|code| json!({ "id": code })).collect::<Vec<_>>(),
+    })))
+}

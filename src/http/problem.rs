@@ -1,0 +1,80 @@
+//! Errors as problem documents (RFC 9457), with Retry-After where it is worth trying again.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::engine::AppendError;
+use crate::runtime::BadBody;
+
+/// An error for whoever called.
+#[derive(Debug)]
+pub struct Problem {
+    status: u16,
+    detail: String,
+    retry_after: Option<u32>,
+    index: Option<usize>,
+}
+
+impl Problem {
+    /// An error with a status and what to do about it.
+    pub fn new(status: u16, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), retry_after: None, index: None }
+    }
+
+    /// The same, with how many seconds to wait.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Credentials are missing or wrong; strangers are told no more.
+    pub fn unauthorized() -> Self {
+        Self::new(401, "The credentials are missing or wrong.")
+    }
+}
+
+impl From<BadBody> for Problem {
+    fn from(bad: BadBody) -> Self {
+        Self { index: bad.index, ..Self::new(bad.status, bad.detail) }
+    }
+}
+
+impl From<AppendError> for Problem {
+    fn from(error: AppendError) -> Self {
+        let seconds = match error {
+            AppendError::Busy => 2,
+            AppendError::Unavailable(_) => 5,
+        };
+        Self::new(503, "Nothing was stored; try again soon.").retry_after(seconds)
+    }
+}
+
+impl From<crate::store::Error> for Problem {
+    fn from(error: crate::store::Error) -> Self {
+        tracing::error!(%error, "the store could not be read");
+        Self::new(503, "The store cannot be read now; try again soon.").retry_after(5)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut body = json!({
+            "type": "about:blank",
+            "title": status.canonical_reason().unwrap_or("Error"),
+            "status": status.as_u16(),
+            "detail": self.detail,
+        });
+        if let Some(index) = self.index {
+            body["index"] = json!(index);
+        }
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        let mut response = (status, kind, body.to_string()).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

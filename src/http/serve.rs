@@ -1,0 +1,96 @@
+//! The server loop: bounded connections, bounded headers, bounded patience.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::{Request, service};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tower::ServiceExt as _;
+
+use crate::stop::Stop;
+
+/// Connections at the same time.
+const CONNECTIONS: usize = 1024;
+/// How long a head may take to arrive.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest head, in bytes.
+const HEAD: usize = 16 * 1024 + 4096;
+/// How long connections may take to finish once we stop.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Serves `router` until `stop` is told, then lets what is under way finish.
+pub async fn serve(listener: TcpListener, router: Router, mut stop: Stop) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.asked() => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        // Beyond the bound a connection is closed at once: cheaper than letting it wait for nothing.
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            metrics::counter!("sereno_connections_refused_total").increment(1);
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let (router, stop) = (router.clone(), stop.clone());
+        connections.spawn(async move {
+            connection(TokioIo::new(stream), peer, router, stop).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    let drained = tokio::time::timeout(DRAIN, async { while connections.join_next().await.is_some() {} }).await;
+    if drained.is_err() {
+        tracing::info!("connections were cut at the end of their time");
+    }
+}
+
+async fn connection(stream: TokioIo<tokio::net::TcpStream>, peer: SocketAddr, router: Router, mut stop: Stop) {
+    let service = service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let router = router.clone();
+        async move { Ok::<_, Infallible>(respond(router, request.map(Body::new)).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEAD)
+        .serve_connection(stream, service);
+    tokio::pin!(connection);
+    tokio::select! {
+        result = connection.as_mut() => if let Err(error) = result {
+            tracing::trace!(%error, "a connection ended");
+        },
+        () = stop.asked() => {
+            connection.as_mut().graceful_shutdown();
+            let _ended = connection.await;
+        }
+    }
+}
+
+async fn respond(router: Router, request: Request<Body>) -> axum::response::Response {
+    match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}

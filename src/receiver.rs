@@ -1,0 +1,153 @@
+//! Receivers: what people say on channels, into the log, and the answer to a tap back.
+//!
+//! An update is confirmed to its platform only once it is stored, and the same update counts once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::channel::token::Tokens;
+use crate::channel::{Channel, Incoming, PollError, tap};
+use crate::clock::Sources;
+use crate::core::access::Actor;
+use crate::core::input::{Body, Invocation};
+use crate::core::policy::Lang;
+use crate::core::reason::Reason;
+use crate::core::time::Span;
+use crate::engine::{AppendError, Log, NewInput, Progress};
+use crate::health::Health;
+use crate::stop::Stop;
+use crate::render::{RENDERER, Reader};
+
+/// How long to wait before a channel is prepared again.
+const PREPARE_AGAIN: [Span; 5] = [Span::secs(1), Span::secs(2), Span::secs(5), Span::secs(15), Span::secs(60)];
+
+/// Takes in what people say.
+#[derive(Clone)]
+pub struct Receiver {
+    /// Where inputs go.
+    pub log: Log,
+    /// Checks the tokens of buttons.
+    pub tokens: Tokens,
+    /// Time and randomness.
+    pub sources: Sources,
+    /// What the engine tells.
+    pub progress: Progress,
+    /// How channels are doing.
+    pub health: Arc<Health>,
+}
+
+impl Receiver {
+    /// Prepares and polls every channel until `stop` is told.
+    pub async fn run(self, channels: Arc<HashMap<String, Arc<dyn Channel>>>, stop: Stop) {
+        let mut tasks = tokio::task::JoinSet::new();
+        for (name, channel) in channels.iter() {
+            let (receiver, name, channel) = (self.clone(), name.clone(), channel.clone());
+            let mut stop = stop.clone();
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = receiver.attend(&name, channel.as_ref()) => {}
+                    () = stop.asked() => {}
+                }
+            });
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn attend(&self, name: &str, channel: &dyn Channel) {
+        self.prepare(name, channel).await;
+        let mut since = 0;
+        loop {
+            match channel.poll(since).await {
+                Ok(polled) => {
+                    self.health.ok(name, self.sources.now());
+                    if self.take_all(name, channel, polled.incoming).await {
+                        since = polled.next;
+                    }
+                }
+                Err(PollError::NotPolled) => return,
+                Err(PollError::Later { error, wait }) => {
+                    self.health.trouble(name, &error);
+                    self.sources.clock.sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    async fn prepare(&self, name: &str, channel: &dyn Channel) {
+        let mut waits = PREPARE_AGAIN.into_iter();
+        let mut wait = PREPARE_AGAIN[0];
+        while let Err(error) = channel.prepare().await {
+            self.health.trouble(name, &error);
+            wait = waits.next().unwrap_or(wait);
+            self.sources.clock.sleep(wait).await;
+        }
+    }
+
+    /// Takes updates in order. Returns whether all of them are stored; if not, the platform sends them again.
+    async fn take_all(&self, name: &str, channel: &dyn Channel, updates: Vec<Incoming>) -> bool {
+        for incoming in updates {
+            if let Err(error) = self.take(name, channel, incoming).await {
+                tracing::warn!(%error, channel = name, "an update could not be stored yet");
+                self.sources.clock.sleep(Span::secs(1)).await;
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Appends one update, and answers it if it was a tap.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn take(&self, name: &str, channel: &dyn Channel, incoming: Incoming) -> Result<(), AppendError> {
+        let reader = self.reader(&incoming);
+        let Some(invocation) = self.invocation(&incoming) else {
+            metrics::counter!("sereno_taps_refused_total", "channel" => name.to_owned()).increment(1);
+            self.respond(channel, &incoming, &Reason::UnknownButton, true, &reader).await;
+            return Ok(());
+        };
+        let input = NewInput::keyed(format!("channel:{name}"), incoming.key.clone(), Body::Command(invocation));
+        let appended = self.log.append_one(input).await?;
+        if let Some(reply) = appended.reply {
+            self.respond(channel, &incoming, &reply.reason, reply.refused, &reader).await;
+        }
+        Ok(())
+    }
+
+    /// What was said or tapped, as the fold knows it. `None` for a token that is not ours.
+    fn invocation(&self, incoming: &Incoming) -> Option<Invocation> {
+        let origin = &incoming.origin;
+        let tap = match &incoming.tap {
+            Some((token, receipt)) => {
+                let token = self.tokens.read(token, &origin.channel, &origin.target)?;
+                Some(tap(&token, Some(receipt.clone())))
+            }
+            None => None,
+        };
+        Some(Invocation {
+            actor: Actor {
+                channel: origin.channel.clone(),
+                account: incoming.account.clone(),
+                display: incoming.display.clone(),
+            },
+            text: incoming.text.clone(),
+            tap,
+            origin: Some(origin.clone()),
+        })
+    }
+
+    async fn respond(&self, channel: &dyn Channel, incoming: &Incoming, reason: &Reason, refused: bool, reader: &Reader) {
+        if let Some(to) = &incoming.answer_to {
+            let text = RENDERER.sentence(reason, reader, self.sources.now());
+            channel.answer(to, &text, refused).await;
+        }
+    }
+
+    fn reader(&self, incoming: &Incoming) -> Reader {
+        let policy = self.progress.policy.borrow();
+        let actor = Actor { channel: incoming.origin.channel.clone(), account: incoming.account.clone(), display: None };
+        let person = policy.person_of(&actor).and_then(|(name, _)| policy.people.get(name));
+        let (lang, tz) = person.map_or((incoming.lang.unwrap_or(Lang::En), &policy.tz), |p| (p.lang, &p.tz));
+        Reader { lang, tz: tz.clone(), whole: true }
+    }
+}

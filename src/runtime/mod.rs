@@ -1,0 +1,216 @@
+//! Runtimes: adapters to what runs or observes agents, both directions.
+//!
+//! A runtime takes values and returns values: is this request genuine, which events does it hold, what
+//! is the answer, and what came of a control call. It knows its vendor's formats and nothing of the
+//! store, the fold or the channels.
+
+pub mod claude_code;
+pub mod cloudevents;
+pub mod decode;
+pub mod generic;
+pub mod hold;
+pub mod secret;
+pub mod signature;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use serde_json::Value;
+
+use crate::core::approval::Approval;
+use crate::core::control::{ControlCall, ControlResult, Gate, Point};
+use crate::core::event::Event;
+use crate::core::policy::RuntimePolicy;
+use crate::core::time::Ts;
+use hold::Held;
+
+/// A request as it came in, body unread by anybody.
+pub struct Inbound<'a> {
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body, byte for byte.
+    pub body: &'a Bytes,
+}
+
+impl Inbound<'_> {
+    /// A header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// Proof that a request is genuine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The sender's identity of this request, which retries share.
+    pub id: Option<String>,
+}
+
+/// Why a request was refused. Strangers are told the same for all of them; the count and the audit are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No credentials came with it.
+    Missing,
+    /// They are wrong.
+    Wrong,
+    /// They are right, but from another time.
+    Stale,
+}
+
+impl Refused {
+    /// The word in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Wrong => "wrong",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// A body that cannot be taken, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadBody {
+    /// 400 when it cannot be read, 422 when what it says cannot be.
+    pub status: u16,
+    /// What is wrong and what to send instead.
+    pub detail: String,
+    /// Which member of an array it is about.
+    pub index: Option<usize>,
+}
+
+impl BadBody {
+    /// It cannot be read.
+    pub fn unreadable(detail: impl Into<String>) -> Self {
+        Self { status: 400, detail: detail.into(), index: None }
+    }
+
+    /// What it says cannot be.
+    pub fn invalid(detail: impl Into<String>, index: Option<usize>) -> Self {
+        Self { status: 422, detail: detail.into(), index }
+    }
+}
+
+/// What a request holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decoded {
+    /// Its events, each with an identity.
+    pub events: Vec<Event>,
+    /// The agent waits for an answer to the last event at this point of its work.
+    pub gate: Option<Point>,
+    /// The agent waits for a decision on this approval, by the runtime's identity.
+    pub asks: Option<String>,
+    /// What the adapter needs to answer: a word of its own.
+    pub kind: String,
+    /// The session that waits.
+    pub session: Option<String>,
+}
+
+/// What is answered to a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HookAnswer {
+    /// The body.
+    pub body: Value,
+    /// Control calls that are carried out by this answer, each with its receipt.
+    pub carried_out: Vec<(String, String)>,
+}
+
+/// What the fold and the store say about a request that waits for an answer.
+pub struct Standing<'a> {
+    /// What was asked of the agent meanwhile.
+    pub gate: Option<&'a Gate>,
+    /// The approval, when it is decided already.
+    pub decided: Option<&'a Approval>,
+}
+
+/// An adapter to a runtime.
+#[async_trait]
+pub trait Runtime: Send + Sync {
+    /// What it can be asked.
+    fn policy(&self) -> RuntimePolicy;
+
+    /// Whether a request is genuine.
+    ///
+    /// # Errors
+    /// Why not.
+    fn verify(&self, request: &Inbound<'_>, now: Ts) -> Result<Verified, Refused>;
+
+    /// The events of a genuine request. `id` is the sender's identity of it.
+    ///
+    /// # Errors
+    /// What is wrong with the body.
+    fn decode(&self, request: &Inbound<'_>, id: Option<&str>, now: Ts) -> Result<Decoded, BadBody>;
+
+    /// Whether whoever has this key may speak for the agent of an event.
+    fn may_speak_for(&self, event: &Event) -> bool;
+
+    /// Opens a place for a decision or a release before the request is appended, so that none is missed.
+    fn expect(&self, decoded: &Decoded) -> Option<Held> {
+        let _ = decoded;
+        None
+    }
+
+    /// The answer to a request whose sender waits for one; it may take as long as a person takes. `None`
+    /// when a plain acknowledgement will do.
+    async fn answer(&self, decoded: &Decoded, standing: Standing<'_>, held: Option<Held>) -> Option<HookAnswer> {
+        let _ = (decoded, standing, held);
+        None
+    }
+
+    /// The answer when nobody has said anything in time: never a yes.
+    fn silence(&self, decoded: &Decoded) -> Value {
+        let _ = decoded;
+        Value::Null
+    }
+
+    /// Whether somebody must be waiting here for a decision on this approval, and is not.
+    fn is_abandoned(&self, approval: &str) -> bool {
+        let _ = approval;
+        false
+    }
+
+    /// Carries out a control call.
+    async fn control(&self, call: &ControlCall, now: Ts) -> ControlResult;
+}
+
+/// A configured runtime.
+#[derive(Clone)]
+pub struct Named {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The adapter.
+    pub runtime: Arc<dyn Runtime>,
+}
+
+/// For which agents a key may speak: a glob over identities, everything by default.
+#[derive(Clone, Debug)]
+pub struct AgentScope(Option<regex::Regex>);
+
+impl AgentScope {
+    /// A scope from a glob with `*` and `?`.
+    ///
+    /// # Errors
+    /// When the glob is too large.
+    pub fn new(glob: Option<&str>) -> Result<Self, String> {
+        let Some(glob) = glob else { return Ok(Self(None)) };
+        let mut pattern = String::from("^");
+        for c in glob.chars() {
+            match c {
+                '*' => pattern.push_str(".*"),
+                '?' => pattern.push('.'),
+                c => pattern.push_str(&regex::escape(&c.to_string())),
+            }
+        }
+        pattern.push('$');
+        regex::Regex::new(&pattern).map(|r| Self(Some(r))).map_err(|e| e.to_string())
+    }
+
+    /// Whether the event's agent is within it. An event without an agent is within every scope only when
+    /// the scope is everything.
+    pub fn allows(&self, event: &Event) -> bool {
+        let Some(pattern) = &self.0 else { return true };
+        event.agent.as_ref().is_some_and(|agent| pattern.is_match(&agent.id))
+    }
+}
