@@ -79,7 +79,8 @@ impl App {
         let channels = Arc::new(build_channels(config, page.clone())?);
         let store = Store::open(&config.store_url()).await?;
         let lease = acquire_lease(&store, &sources, config.lease()).await?;
-        let (engine, log, progress) = Engine::start(store.clone(), sources.clock.clone(), lease, config.lease()).await?;
+        let (engine, log, progress) =
+            Engine::start(store.clone(), sources.clock.clone(), lease, config.lease()).await?;
         let (engine_stopper, engine_stop) = Stopper::new();
         let engine = (engine_stopper, tokio::spawn(engine.run(engine_stop)));
         apply_policy(config, &log, &progress).await?;
@@ -104,7 +105,16 @@ impl App {
             metrics: handle,
             stopping: front_stop.clone(),
         });
-        let courier = Courier { store: store.clone(), log: log.clone(), sources: sources.clone(), channels: channels.clone(), runtimes, tokens, progress, health };
+        let courier = Courier {
+            store: store.clone(),
+            log: log.clone(),
+            sources: sources.clone(),
+            channels: channels.clone(),
+            runtimes,
+            tokens,
+            progress,
+            health,
+        };
         let back = (back_stopper, tokio::spawn(courier.run(back_stop)));
         let front = vec![
             tokio::spawn(http::serve::serve(listener, http::router(door.clone()), front_stop.clone())),

@@ -46,7 +46,8 @@ impl Clock for SystemClock {
                 return;
             }
             let left = Duration::from_millis(left.0.cast_unsigned());
-            tokio::time::sleep(left.min(Duration::from_secs(60))).await;
+            #[expect(clippy::disallowed_methods, reason = "this is the one place that waits")]
+            tokio::time::sleep(left.min(Duration::from_mins(1))).await;
         }
     }
 }
@@ -80,6 +81,13 @@ impl Clock for ManualClock {
     }
 }
 
+/// What `io` gives, or nothing when it takes longer than `limit`. For sockets alone: what waits on the other
+/// end of one knows nothing of our clock.
+#[expect(clippy::disallowed_methods, reason = "real peers take real time; nothing is decided by it")]
+pub async fn within<T>(limit: Duration, io: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, io).await.ok()
+}
+
 /// Makes unpredictable bytes.
 pub trait Entropy: Send + Sync {
     /// Fills `bytes`.
@@ -100,6 +108,7 @@ pub trait Entropy: Send + Sync {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks for randomness")]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the operating system gives randomness");
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tracing::{Instrument as _, debug_span};
 
 use self::pace::{Paces, Wait};
 use crate::channel::token::Tokens;
@@ -150,6 +151,7 @@ impl Courier {
         Ok(())
     }
 
+    #[tracing::instrument(name = "courier", level = "debug", skip_all, fields(via = row.via, row = row.id))]
     async fn carry_out(&self, row: Claimed, paces: &Paces) {
         let Claimed { id, attempt, expires, via, work, .. } = row;
         let body = match work {
@@ -186,7 +188,16 @@ impl Courier {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one leased row")]
-    async fn deliver(&self, id: &str, via: &str, copy: &Copy, card: &Card, under: Option<String>, expires: Ts, paces: &Paces) -> SendResult {
+    async fn deliver(
+        &self,
+        id: &str,
+        via: &str,
+        copy: &Copy,
+        card: &Card,
+        under: Option<String>,
+        expires: Ts,
+        paces: &Paces,
+    ) -> SendResult {
         let now = self.sources.now();
         if now >= expires {
             return SendResult::Gone { error: "too late".into() };
@@ -195,14 +206,19 @@ impl Courier {
             return SendResult::Gone { error: format!("there is no channel `{via}` any more") };
         };
         let policy = self.progress.policy.borrow().clone();
-        let mut out = draw::outgoing(&policy, &self.tokens, copy, card, now);
+        let mut out = debug_span!("render", card = card.number)
+            .in_scope(|| draw::outgoing(&policy, &self.tokens, copy, card, now));
         id.clone_into(&mut out.id);
         out.under = under;
-        let verdict = match &copy.receipt {
-            Some(receipt) => channel.edit(&out, receipt).await,
-            None => channel.send(&out).await,
+        let call = async {
+            match &copy.receipt {
+                Some(receipt) => channel.edit(&out, receipt).await,
+                None => channel.send(&out).await,
+            }
         };
-        metrics::counter!("sereno_deliveries_total", "channel" => via.to_owned(), "result" => word(&verdict)).increment(1);
+        let verdict = call.instrument(debug_span!("send")).await;
+        metrics::counter!("sereno_deliveries_total", "channel" => via.to_owned(), "result" => word(&verdict))
+            .increment(1);
         self.judge(via, verdict, copy, paces)
     }
 
@@ -243,7 +259,7 @@ impl Courier {
         let Some(runtime) = self.runtimes.get(&call.runtime) else {
             return ControlResult::Failed { error: format!("there is no runtime `{}` any more", call.runtime) };
         };
-        let result = runtime.control(call, now).await;
+        let result = runtime.control(call, now).instrument(debug_span!("control")).await;
         metrics::counter!("sereno_control_calls_total", "runtime" => call.runtime.clone(), "verb" => call.order.verb().as_str()).increment(1);
         result
     }

@@ -9,7 +9,8 @@ mod models;
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
+use tracing::{Instrument as _, debug_span};
 
 use self::models::Models;
 use crate::clock::Clock;
@@ -23,7 +24,7 @@ use crate::store::{self, Appended, Entry, Lease, Store, Writes, idempotency_key}
 
 pub use log::{AppendError, Log, NewInput};
 
-use log::Request;
+use log::{Answer, Request};
 
 /// Inputs that are committed together at most.
 const MAX_BATCH: usize = 512;
@@ -82,7 +83,12 @@ impl Engine {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn start(store: Store, clock: Arc<dyn Clock>, lease: Lease, lease_lives: Span) -> store::Result<(Self, Log, Progress)> {
+    pub async fn start(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        lease: Lease,
+        lease_lives: Span,
+    ) -> store::Result<(Self, Log, Progress)> {
         let (world, changed) = rebuild(&store, lease.cursor).await?;
         let (sender, requests) = mpsc::channel(MAX_WAITING);
         let committed = watch::Sender::new(world.pos);
@@ -194,7 +200,8 @@ impl Engine {
     /// Folds inputs and commits them with everything that follows.
     async fn fold(&mut self, inputs: Vec<NewInput>) -> store::Result<Vec<Appended>> {
         let started = self.clock.now();
-        let keys: Vec<Option<[u8; 16]>> = inputs.iter().map(|i| i.key.as_ref().map(|k| idempotency_key(&i.source, k))).collect();
+        let keys: Vec<Option<[u8; 16]>> =
+            inputs.iter().map(|i| i.key.as_ref().map(|k| idempotency_key(&i.source, k))).collect();
         let mut tx = self.store.begin_commit().await?;
         let mut fresh = self.fresh_keys(&mut tx, &keys, started).await?;
         let mut results = Vec::with_capacity(inputs.len());
@@ -214,15 +221,23 @@ impl Engine {
         if entries.is_empty() {
             return Ok(results);
         }
-        tx.append(&entries).await?;
-        tx.write(&writes, &self.world).await?;
-        tx.commit(self.world.pos, self.lease.term).await?;
+        let commit = async {
+            tx.append(&entries).await?;
+            tx.write(&writes, &self.world).await?;
+            tx.commit(self.world.pos, self.lease.term).await
+        };
+        commit.instrument(debug_span!("commit", pos = self.world.pos)).await?;
         self.models.add(writes.changed, started);
         self.committed(entries.len(), started).await?;
         Ok(results)
     }
 
-    async fn fresh_keys(&self, tx: &mut store::Tx, keys: &[Option<[u8; 16]>], now: Ts) -> store::Result<std::collections::HashSet<[u8; 16]>> {
+    async fn fresh_keys(
+        &self,
+        tx: &mut store::Tx,
+        keys: &[Option<[u8; 16]>],
+        now: Ts,
+    ) -> store::Result<std::collections::HashSet<[u8; 16]>> {
         let mut wanted: Vec<[u8; 16]> = keys.iter().flatten().copied().collect();
         // In key order neighbouring keys share pages, and a key that comes twice is asked for once.
         wanted.sort_unstable();
@@ -230,12 +245,17 @@ impl Engine {
         Ok(tx.note_keys(&wanted, now).await?.into_iter().collect())
     }
 
-    fn fold_one(&mut self, body: Body, now: Ts, writes: &mut Writes) -> store::Result<(Entry, Option<crate::core::step::Reply>)> {
+    fn fold_one(
+        &mut self,
+        body: Body,
+        now: Ts,
+        writes: &mut Writes,
+    ) -> store::Result<(Entry, Option<crate::core::step::Reply>)> {
         let is_policy = matches!(body, Body::Policy(_));
         let input = Input { pos: self.world.pos + 1, at: now.max(self.world.now), body };
         let entry = Entry { pos: input.pos, at: input.at, body: serde_json::to_string(&input.body)? };
         metrics::counter!("sereno_inputs_total", "kind" => kind(&input.body)).increment(1);
-        let decision = step(&mut self.world, &input);
+        let decision = debug_span!("fold", pos = input.pos).in_scope(|| step(&mut self.world, &input));
         let reply = writes.add(decision);
         if is_policy {
             self.policy.send_replace(self.world.policy.clone());
@@ -345,7 +365,7 @@ async fn rebuild(store: &Store, cursor: u64) -> store::Result<(World, crate::cor
 }
 
 /// Gives each request its share of the results.
-fn answer(doors: Vec<(oneshot::Sender<Result<Vec<Appended>, AppendError>>, usize)>, results: Vec<Appended>) {
+fn answer(doors: Vec<(Answer, usize)>, results: Vec<Appended>) {
     let mut results = results.into_iter();
     for (done, count) in doors {
         // Whoever asked may have gone; what they appended stays.

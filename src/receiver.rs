@@ -15,8 +15,8 @@ use crate::core::reason::Reason;
 use crate::core::time::Span;
 use crate::engine::{AppendError, Log, NewInput, Progress};
 use crate::health::Health;
-use crate::stop::Stop;
 use crate::render::{RENDERER, Reader};
+use crate::stop::Stop;
 
 /// How long to wait before a channel is prepared again.
 const PREPARE_AGAIN: [Span; 5] = [Span::secs(1), Span::secs(2), Span::secs(5), Span::secs(15), Span::secs(60)];
@@ -99,6 +99,7 @@ impl Receiver {
     ///
     /// # Errors
     /// When it could not be stored.
+    #[tracing::instrument(name = "receive", level = "debug", skip_all, fields(channel = name))]
     pub async fn take(&self, name: &str, channel: &dyn Channel, incoming: Incoming) -> Result<(), AppendError> {
         let reader = self.reader(&incoming);
         let Some(invocation) = self.invocation(&incoming) else {
@@ -136,7 +137,14 @@ impl Receiver {
         })
     }
 
-    async fn respond(&self, channel: &dyn Channel, incoming: &Incoming, reason: &Reason, refused: bool, reader: &Reader) {
+    async fn respond(
+        &self,
+        channel: &dyn Channel,
+        incoming: &Incoming,
+        reason: &Reason,
+        refused: bool,
+        reader: &Reader,
+    ) {
         if let Some(to) = &incoming.answer_to {
             let text = RENDERER.sentence(reason, reader, self.sources.now());
             channel.answer(to, &text, refused).await;
@@ -145,7 +153,8 @@ impl Receiver {
 
     fn reader(&self, incoming: &Incoming) -> Reader {
         let policy = self.progress.policy.borrow();
-        let actor = Actor { channel: incoming.origin.channel.clone(), account: incoming.account.clone(), display: None };
+        let actor =
+            Actor { channel: incoming.origin.channel.clone(), account: incoming.account.clone(), display: None };
         let person = policy.person_of(&actor).and_then(|(name, _)| policy.people.get(name));
         let (lang, tz) = person.map_or((incoming.lang.unwrap_or(Lang::En), &policy.tz), |p| (p.lang, &p.tz));
         Reader { lang, tz: tz.clone(), whole: true }

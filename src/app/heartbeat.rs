@@ -20,7 +20,8 @@ pub async fn run(heartbeat: Option<Heartbeat>, door: Shared, mut stop: Stop) {
         if is_well(&door).await {
             let beat = client.get(heartbeat.url.get_ref().as_str()).send().await;
             let taken = beat.is_ok_and(|response| response.status().is_success());
-            metrics::counter!("sereno_heartbeats_total", "result" => if taken { "taken" } else { "failed" }).increment(1);
+            metrics::counter!("sereno_heartbeats_total", "result" => if taken { "taken" } else { "failed" })
+                .increment(1);
         } else {
             metrics::counter!("sereno_heartbeats_total", "result" => "withheld").increment(1);
             tracing::warn!("not well: no heartbeat is sent");

@@ -22,7 +22,10 @@ fn fault(place: String, message: impl Into<String>) -> ConfigError {
 ///
 /// # Errors
 /// When a secret cannot be read or used.
-pub fn build_channels(config: &Config, page: Arc<WebChannel>) -> Result<HashMap<String, Arc<dyn Channel>>, ConfigError> {
+pub fn build_channels(
+    config: &Config,
+    page: Arc<WebChannel>,
+) -> Result<HashMap<String, Arc<dyn Channel>>, ConfigError> {
     let mut channels: HashMap<String, Arc<dyn Channel>> = HashMap::new();
     channels.insert(config::PAGE.to_owned(), page);
     for (name, about) in &config.file.channels {
@@ -47,7 +50,9 @@ fn telegram(config: &Config, name: &str, about: &config::Channel) -> Result<Arc<
         name: name.to_owned(),
         token: token.reveal().to_owned(),
         api_url: url(about.api_url.as_ref(), &place)?,
-        webhook: webhook.map(|text| text.parse().map_err(|_| fault(place.clone(), "http.public_url is no address"))).transpose()?,
+        webhook: webhook
+            .map(|text| text.parse().map_err(|_| fault(place.clone(), "http.public_url is no address")))
+            .transpose()?,
         rate: (about.per_chat.unwrap_or(1.0), about.rate.unwrap_or(30.0)),
     };
     Ok(Arc::new(Telegram::new(settings).map_err(|error| fault(place, error))?))

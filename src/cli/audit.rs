@@ -106,9 +106,10 @@ fn verify_file(file: &std::path::Path, wanted: Option<&str>, output: Output) -> 
 
 fn report(verdict: Verdict, wanted: Option<&str>, output: Output) -> Done {
     let verdict = verdict.and_then(|head| match wanted {
-        Some(wanted) if wanted != head.hash.to_string() => {
-            Err(format!("the last row is {} with hash {}, not {wanted}: rows are missing at the end", head.seq, head.hash))
-        }
+        Some(wanted) if wanted != head.hash.to_string() => Err(format!(
+            "the last row is {} with hash {}, not {wanted}: rows are missing at the end",
+            head.seq, head.hash
+        )),
         _ => Ok(head),
     });
     match (verdict, output) {

@@ -59,7 +59,11 @@ fn command_table() -> String {
     let mut table = String::from("| command | does | who |\n|---|---|---|\n");
     for spec in CATALOGUE.listed() {
         let usage = format!("/{} {}", spec.name, spec.en.usage);
-        let who = if spec.roles.len() == 4 { "everybody".to_owned() } else { spec.roles.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(", ") };
+        let who = if spec.roles.len() == 4 {
+            "everybody".to_owned()
+        } else {
+            spec.roles.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(", ")
+        };
         let also = if spec.aliases.is_empty() { String::new() } else { format!(" (also {})", spec.aliases.join(", ")) };
         table.push_str(&format!("| `{}` | {}{also} | {who} |\n", usage.trim().replace('|', "\\|"), spec.en.summary));
     }

@@ -57,7 +57,13 @@ fn claude_code(config: &Config, args: &Args) -> Done {
     let here = std::env::current_exe().ok().map(|path| path.display().to_string());
     let binary = args.binary.clone().or(here).unwrap_or_else(|| "sereno".into());
     let url = config.public_url();
-    let wanted = Wanted { url: &url, runtime: &runtime, token_env: &args.token_env, agent: args.agent.as_deref(), binary: &binary };
+    let wanted = Wanted {
+        url: &url,
+        runtime: &runtime,
+        token_env: &args.token_env,
+        agent: args.agent.as_deref(),
+        binary: &binary,
+    };
     let text = serde_json::to_string_pretty(&settings(&wanted)).map_err(Failure::no)?;
     println!("{text}");
     eprintln!(

@@ -64,7 +64,8 @@ fn from_args(args: &Args) -> Result<Value, Failure> {
         }
     }
     for field in &args.fields {
-        let (path, value) = field.split_once('=').ok_or_else(|| Failure::Usage(format!("`{field}` is not FIELD=VALUE")))?;
+        let (path, value) =
+            field.split_once('=').ok_or_else(|| Failure::Usage(format!("`{field}` is not FIELD=VALUE")))?;
         let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
         set(&mut event, path, value);
     }
@@ -103,11 +104,17 @@ async fn send(config: &Config, args: &Args, body: &Value) -> Done {
     let url = args.url.clone().unwrap_or_else(|| format!("http://{}", config.listen()));
     let text = body.to_string();
     let id = format!("msg_{}", random_hex(&SystemEntropy, 12));
-    let mut request = reqwest::Client::new().post(format!("{}/hooks/{name}", url.trim_end_matches('/'))).header("content-type", "application/json");
+    let mut request = reqwest::Client::new()
+        .post(format!("{}/hooks/{name}", url.trim_end_matches('/')))
+        .header("content-type", "application/json");
     for (header, value) in sign(&key, &id, SystemClock.now(), text.as_bytes()) {
         request = request.header(header, value);
     }
-    let response = request.body(text).send().await.map_err(|_| Failure::No(format!("sereno cannot be reached at {url}; is it running?")))?;
+    let response = request
+        .body(text)
+        .send()
+        .await
+        .map_err(|_| Failure::No(format!("sereno cannot be reached at {url}; is it running?")))?;
     let status = response.status();
     let answer = response.text().await.unwrap_or_default();
     if status.is_success() {

@@ -41,7 +41,12 @@ pub(crate) fn run(config: &Config, args: &Args) -> Done {
 async fn find(store: &Store, id: &str) -> Result<Option<WhyView>, Failure> {
     if let Some(row) = store.approval_by_code(&id.to_ascii_uppercase()).await? {
         let approval = row.approval;
-        return Ok(Some(WhyView { subject: approval.code, values: Vec::new(), condition: None, steps: approval.trail.0 }));
+        return Ok(Some(WhyView {
+            subject: approval.code,
+            values: Vec::new(),
+            condition: None,
+            steps: approval.trail.0,
+        }));
     }
     let Ok(number) = id.trim_start_matches(['A', 'a']).parse() else { return Ok(None) };
     let alert = store.alert(number).await?;

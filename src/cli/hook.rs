@@ -28,7 +28,7 @@ const AGAIN: Span = Span::secs(1);
 pub(crate) struct Args {
     /// Which runtime calls.
     kind: Kind,
-    /// Where to send it: PUBLIC_URL/hooks/NAME.
+    /// Where to send it: `PUBLIC_URL/hooks/NAME`.
     #[arg(long, value_name = "URL")]
     url: reqwest::Url,
     /// Environment variable that holds the token.
@@ -59,6 +59,7 @@ pub(crate) fn run(args: &Args) -> Done {
     let event = body.get("hook_event_name").and_then(Value::as_str).unwrap_or_default().to_owned();
     let gate = matches!(event.as_str(), "PreToolUse" | "PermissionRequest");
     let body = with_transcript(body, &event);
+    #[expect(clippy::disallowed_methods, reason = "a hook has no configuration; its environment is the agent's")]
     let token = std::env::var(&args.token_env).unwrap_or_default();
     match block_on(send(args, &body, &token, gate)) {
         Ok(answer) => {
@@ -98,12 +99,8 @@ async fn send(args: &Args, body: &Value, token: &str, gate: bool) -> Result<Stri
         .map_err(|_| "the HTTP client cannot be made")?;
     loop {
         let left = left(deadline, clock.now(), gate).ok_or("nobody decided in time")?;
-        let mut request = client
-            .post(args.url.clone())
-            .bearer_auth(token)
-            .header(DELIVERY, &delivery)
-            .timeout(left)
-            .json(body);
+        let mut request =
+            client.post(args.url.clone()).bearer_auth(token).header(DELIVERY, &delivery).timeout(left).json(body);
         if let Some(agent) = &args.agent {
             request = request.header(AGENT, agent);
         }

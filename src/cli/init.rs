@@ -68,7 +68,9 @@ fn text(args: &Args) -> String {
         args.lang, args.tz
     );
     if let Some(number) = args.telegram {
-        text.push_str(&format!("telegram = {number}\n\n[channels.tg]\nkind = \"telegram\"\ntoken_file = \"tg.token\"\n"));
+        text.push_str(&format!(
+            "telegram = {number}\n\n[channels.tg]\nkind = \"telegram\"\ntoken_file = \"tg.token\"\n"
+        ));
     }
     text.push_str(
         "\n[runtimes.claude]\nkind = \"claude-code\"\ntoken_file = \"claude.token\"\n\n\

@@ -1,6 +1,8 @@
 //! The command line. Ends with 0 when it is done, 1 when the answer is no, 2 when it was called or
 //! configured wrongly.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
+
 mod audit;
 mod backup;
 mod commands;
@@ -168,8 +170,9 @@ fn dispatch(cli: Cli) -> Done {
 
 /// The configuration that is named, or the one that is found.
 fn load(named: Option<PathBuf>) -> Result<Config, Failure> {
-    let path = locate(named.as_deref())
-        .ok_or_else(|| Failure::Usage("there is no sereno.toml here; `sereno init` writes one, `sereno demo` needs none".into()))?;
+    let path = locate(named.as_deref()).ok_or_else(|| {
+        Failure::Usage("there is no sereno.toml here; `sereno init` writes one, `sereno demo` needs none".into())
+    })?;
     Ok(Config::load(&path, std::env::vars())?)
 }
 

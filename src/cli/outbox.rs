@@ -52,7 +52,16 @@ async fn list(config: &Config, output: Output) -> Done {
     }
     for row in rows {
         let error = row.error.unwrap_or_default();
-        println!("{}  {:9} {:8} {:12} {:9} attempts {}  due {}  {error}", row.id, row.state, row.kind, row.via, row.class, row.attempts, row.due.rfc3339());
+        println!(
+            "{}  {:9} {:8} {:12} {:9} attempts {}  due {}  {error}",
+            row.id,
+            row.state,
+            row.kind,
+            row.via,
+            row.class,
+            row.attempts,
+            row.due.rfc3339()
+        );
     }
     Ok(())
 }
@@ -60,9 +69,14 @@ async fn list(config: &Config, output: Output) -> Done {
 /// Changes go through the running bot, because only the fold writes facts.
 pub(super) async fn ask(config: &Config, line: &str) -> Done {
     let tokens = config.file.api.tokens.iter();
-    let admin = tokens.clone().find(|(_, token)| token.role == crate::core::access::Role::Admin).or_else(|| tokens.clone().next());
+    let admin = tokens
+        .clone()
+        .find(|(_, token)| token.role == crate::core::access::Role::Admin)
+        .or_else(|| tokens.clone().next());
     let Some((name, about)) = admin else {
-        return Err(Failure::Usage("this goes through the running bot: add [api.tokens.NAME] with role = \"admin\" and token_file".into()));
+        return Err(Failure::Usage(
+            "this goes through the running bot: add [api.tokens.NAME] with role = \"admin\" and token_file".into(),
+        ));
     };
     let token = config.secret(about.token.as_ref(), about.token_file.as_ref(), &format!("api.tokens.{name}"))?;
     let token = token.ok_or_else(|| Failure::Usage(format!("api.tokens.{name} needs token_file")))?;

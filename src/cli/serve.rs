@@ -24,11 +24,7 @@ pub(crate) fn run(config: &Config, args: Args) -> Done {
     if config.policy.people.is_empty() {
         return Err(Failure::Usage("there are no people: add [people.NAME] with role = \"admin\"".into()));
     }
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::no)?
-        .block_on(serve(config, args))
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::no)?.block_on(serve(config, args))
 }
 
 async fn serve(config: &Config, args: Args) -> Done {

@@ -67,10 +67,14 @@ fn check_channels(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
         let at = Some(channel.kind.span());
         match channel.kind.get_ref() {
             ChannelKind::Telegram if cfg!(not(feature = "telegram")) => {
-                faults.push(source.fault(at.clone(), "this build has no Telegram; build it with the feature `telegram`"));
+                faults
+                    .push(source.fault(at.clone(), "this build has no Telegram; build it with the feature `telegram`"));
             }
             ChannelKind::Telegram if channel.token.is_none() && channel.token_file.is_none() => {
-                faults.push(source.fault(at.clone(), format!("channels.{name} needs token_file: the token that @BotFather gave")));
+                faults.push(
+                    source
+                        .fault(at.clone(), format!("channels.{name} needs token_file: the token that @BotFather gave")),
+                );
             }
             _ => {}
         }
@@ -87,13 +91,21 @@ fn check_runtimes(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
         let has_token = runtime.token.is_some() || runtime.token_file.is_some();
         match runtime.kind.get_ref() {
             RuntimeKind::Generic if !has_secret && !has_token => {
-                faults.push(source.fault(at.clone(), format!("runtimes.{name} needs secret_file (whsec_…) or token_file")));
+                faults.push(
+                    source.fault(at.clone(), format!("runtimes.{name} needs secret_file (whsec_…) or token_file")),
+                );
             }
             RuntimeKind::Generic if runtime.control_url.is_some() && !has_secret => {
-                faults.push(source.fault(at.clone(), format!("runtimes.{name} needs secret_file to sign the calls to control_url")));
+                faults.push(
+                    source.fault(
+                        at.clone(),
+                        format!("runtimes.{name} needs secret_file to sign the calls to control_url"),
+                    ),
+                );
             }
             RuntimeKind::ClaudeCode if !has_token => {
-                faults.push(source.fault(at.clone(), format!("runtimes.{name} needs token_file: any long random text")));
+                faults
+                    .push(source.fault(at.clone(), format!("runtimes.{name} needs token_file: any long random text")));
             }
             _ => {}
         }
@@ -149,7 +161,9 @@ fn check_routes(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
         for to in &route.to {
             match expand(&policy, to.get_ref()) {
                 Ok(places) if places.is_empty() => {
-                    faults.push(source.fault(Some(to.span()), format!("`{}` can be reached on no channel", to.get_ref())));
+                    faults.push(
+                        source.fault(Some(to.span()), format!("`{}` can be reached on no channel", to.get_ref())),
+                    );
                 }
                 Ok(_) => {}
                 Err(message) => faults.push(source.fault(Some(to.span()), message)),

@@ -351,10 +351,10 @@ pub enum OneOrMany<T> {
 
 impl<T> OneOrMany<T> {
     /// All of them.
-    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+    pub fn as_slice(&self) -> &[T] {
         match self {
-            Self::One(one) => std::slice::from_ref(one).iter(),
-            Self::Many(many) => many.iter(),
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
         }
     }
 }

@@ -58,7 +58,11 @@ impl Config {
         Self::read(Source { name: "configuration", text }, None, std::iter::empty())
     }
 
-    fn read(source: Source<'_>, path: Option<&Path>, vars: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+    fn read(
+        source: Source<'_>,
+        path: Option<&Path>,
+        vars: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
         let defaults: File = toml::from_str(DEFAULTS).expect("the embedded defaults are valid");
         let own: File = toml::from_str(source.text).map_err(|error| source.parse_fault(&error))?;
         let faults = check::check(&own, source);
@@ -80,7 +84,8 @@ impl Config {
         let open = std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0);
         if inline && open {
             let place = path.display().to_string();
-            let message = format!("holds a secret and can be read by others; run chmod 600 {place}, or use …_file keys");
+            let message =
+                format!("holds a secret and can be read by others; run chmod 600 {place}, or use …_file keys");
             return Err(Fault { place, message }.into());
         }
         Ok(())
@@ -121,7 +126,12 @@ impl Config {
     ///
     /// # Errors
     /// When the file cannot be read or is empty.
-    pub fn secret(&self, inline: Option<&SecretText>, file: Option<&Spanned<String>>, what: &str) -> Result<Option<Secret>, ConfigError> {
+    pub fn secret(
+        &self,
+        inline: Option<&SecretText>,
+        file: Option<&Spanned<String>>,
+        what: &str,
+    ) -> Result<Option<Secret>, ConfigError> {
         if let Some(file) = file {
             return self.secret_in(file.get_ref(), what).map(Some);
         }
@@ -132,9 +142,15 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::secret`].
-    pub fn secrets(&self, inline: Option<&OneOrMany<SecretText>>, files: Option<&OneOrMany<Spanned<String>>>, what: &str) -> Result<Vec<Secret>, ConfigError> {
-        let from_files = files.into_iter().flat_map(OneOrMany::iter).map(|file| self.secret_in(file.get_ref(), what));
-        let from_text = inline.into_iter().flat_map(OneOrMany::iter).map(|text| Ok(Secret::new(&text.0)));
+    pub fn secrets(
+        &self,
+        inline: Option<&OneOrMany<SecretText>>,
+        files: Option<&OneOrMany<Spanned<String>>>,
+        what: &str,
+    ) -> Result<Vec<Secret>, ConfigError> {
+        let from_files =
+            files.into_iter().flat_map(OneOrMany::as_slice).map(|file| self.secret_in(file.get_ref(), what));
+        let from_text = inline.into_iter().flat_map(OneOrMany::as_slice).map(|text| Ok(Secret::new(&text.0)));
         from_files.chain(from_text).collect()
     }
 

@@ -12,7 +12,8 @@ mod policy;
 
 pub use error::{ConfigError, Fault};
 pub use file::{
-    ApiToken, Channel, ChannelKind, File, Heartbeat, LogFormat, OneOrMany, Person, Rule, RuntimeKind, Runtime, SecretText,
+    ApiToken, Channel, ChannelKind, File, Heartbeat, LogFormat, OneOrMany, Person, Rule, Runtime, RuntimeKind,
+    SecretText,
 };
 pub use load::{Config, DEFAULTS, locate};
 pub use policy::{PAGE, verbs};

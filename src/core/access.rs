@@ -11,9 +11,7 @@ use super::policy::Policy;
 use super::reason::Reason;
 
 /// What a person is trusted with. Each command names the roles that may use it.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Role {
@@ -52,6 +50,7 @@ pub struct Actor {
 
 /// Proof that a person may use a command.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Authorized {
     /// The person's name in the configuration.
     pub person: String,
@@ -59,7 +58,6 @@ pub struct Authorized {
     pub role: Role,
     /// Channel through which they acted.
     pub channel: String,
-    _proof: (),
 }
 
 /// Checks that `actor` is a known person whose role may use `spec`.
@@ -67,10 +65,9 @@ pub struct Authorized {
 /// # Errors
 /// [`Reason::UnknownPerson`] or [`Reason::RoleMissing`].
 pub fn authorize(policy: &Policy, actor: &Actor, spec: &Spec) -> Result<Authorized, Reason> {
-    let (person, role) = policy.person_of(actor).ok_or_else(|| Reason::UnknownPerson {
-        channel: actor.channel.clone(),
-        account: actor.account.clone(),
-    })?;
+    let (person, role) = policy
+        .person_of(actor)
+        .ok_or_else(|| Reason::UnknownPerson { channel: actor.channel.clone(), account: actor.account.clone() })?;
     if !spec.roles.contains(&role) {
         return Err(Reason::RoleMissing {
             command: spec.name.clone(),
@@ -78,5 +75,5 @@ pub fn authorize(policy: &Policy, actor: &Actor, spec: &Spec) -> Result<Authoriz
             needs: spec.roles.iter().map(|r| r.as_str().to_owned()).collect(),
         });
     }
-    Ok(Authorized { person: person.to_owned(), role, channel: actor.channel.clone(), _proof: () })
+    Ok(Authorized { person: person.to_owned(), role, channel: actor.channel.clone() })
 }

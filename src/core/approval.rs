@@ -226,7 +226,15 @@ impl Fold<'_> {
         digest::of_action(runtime, agent, session, action)
     }
 
-    fn open_approval(&mut self, reported: &Reported, ask: &Ask, action: Action, digest: Digest, agent: Ix<Agent>, session: Option<Ix<Session>>) -> u64 {
+    fn open_approval(
+        &mut self,
+        reported: &Reported,
+        ask: &Ask,
+        action: Action,
+        digest: Digest,
+        agent: Ix<Agent>,
+        session: Option<Ix<Session>>,
+    ) -> u64 {
         self.w.counters.approvals += 1;
         let number = self.w.counters.approvals;
         let deadline = self.at.plus(self.w.policy.approval_timeout);
@@ -311,7 +319,11 @@ impl Fold<'_> {
         let draft = Draft {
             subject: Subject::Approval(number),
             must_show: text::utf16_len(&text::block(&view.text))
-                + view.inputs.iter().map(|(k, v)| text::utf16_len(k) + text::utf16_len(&text::one_line(v)) + 4).sum::<usize>(),
+                + view
+                    .inputs
+                    .iter()
+                    .map(|(k, v)| text::utf16_len(k) + text::utf16_len(&text::one_line(v)) + 4)
+                    .sum::<usize>(),
             content: super::message::Content::Approval(view),
             class: Class::Decision,
             severity: Some(Severity::Critical),

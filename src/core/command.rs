@@ -34,6 +34,7 @@ pub struct Call {
 }
 
 /// What came of a command.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is moved once")]
 pub enum Answer {
     /// Something to read.
     Content(Content),
@@ -123,9 +124,10 @@ impl Fold<'_> {
     fn tapped(&self, tap: &Tap, invocation: &Invocation) -> Result<String, Reason> {
         let copy = self.w.copies.get(&tap.copy).ok_or(Reason::UnknownButton)?;
         let card = self.w.cards.get(&copy.card).ok_or(Reason::UnknownButton)?;
-        let here = invocation.origin.as_ref().is_some_and(|origin| {
-            origin.channel == copy.to.channel && origin.target == copy.to.target
-        });
+        let here = invocation
+            .origin
+            .as_ref()
+            .is_some_and(|origin| origin.channel == copy.to.channel && origin.target == copy.to.target);
         let on_this_message = match (&tap.receipt, &copy.receipt) {
             (Some(tapped), Some(known)) => tapped == known,
             // The tap came before the platform's receipt was folded.
@@ -166,7 +168,7 @@ impl Fold<'_> {
             self.w.cards.get(&copy.card)?.reply_command.clone()
         });
         match answered {
-            Some(command) if !parse::is_command(text) => format!("{command} {text}"),
+            Some(command) if !is_command(text) => format!("{command} {text}"),
             _ => text.to_owned(),
         }
     }

@@ -249,7 +249,14 @@ pub enum ControlResult {
 
 impl Fold<'_> {
     /// Tells the runtime how an approval was decided.
-    pub fn control_approval(&mut self, approval: u64, agent: Ix<Agent>, session: Option<Ix<Session>>, order: Order, by: &str) {
+    pub fn control_approval(
+        &mut self,
+        approval: u64,
+        agent: Ix<Agent>,
+        session: Option<Ix<Session>>,
+        order: Order,
+        by: &str,
+    ) {
         let id = self.ask_runtime(agent, session, order, by, DECISION_EXPIRES);
         if let Some(control) = self.w.controls.get_mut(&id) {
             control.approval = Some(approval);
@@ -262,13 +269,21 @@ impl Fold<'_> {
     /// Asks the runtime of an agent for something a person wants. Returns the outbox row.
     pub fn control_agent(&mut self, agent: Ix<Agent>, session: Option<Ix<Session>>, order: Order, by: &str) -> String {
         let verb = order.verb();
-        let data = json!({ "order": order, "session": session.and_then(|ix| self.w.sessions.get(ix)).map(|s| s.id.clone()) });
+        let data =
+            json!({ "order": order, "session": session.and_then(|ix| self.w.sessions.get(ix)).map(|s| s.id.clone()) });
         let object = format!("agent:{}", self.w.agent_key(agent));
         self.audit(by, &format!("control.{}", verb.as_str()), &object, data);
         self.ask_runtime(agent, session, order, by, EXPIRES)
     }
 
-    fn ask_runtime(&mut self, agent: Ix<Agent>, session: Option<Ix<Session>>, order: Order, by: &str, lives: Span) -> String {
+    fn ask_runtime(
+        &mut self,
+        agent: Ix<Agent>,
+        session: Option<Ix<Session>>,
+        order: Order,
+        by: &str,
+        lives: Span,
+    ) -> String {
         let id = self.row_id();
         let expires = self.at.plus(lives);
         let whose = self.w.agents.get(agent);
@@ -409,12 +424,8 @@ impl Fold<'_> {
         let Some(approval) = self.w.approvals.get_mut(&number) else { return };
         let verb = Verb::Decide.as_str().to_owned();
         let (receipt, reason) = match state {
-            ControlState::Confirmed => {
-                (Receipt::Confirmed, Reason::ControlConfirmed { verb, receipt: note })
-            }
-            ControlState::Failed => {
-                (Receipt::Failed(note.clone()), Reason::ControlFailed { verb, error: note })
-            }
+            ControlState::Confirmed => (Receipt::Confirmed, Reason::ControlConfirmed { verb, receipt: note }),
+            ControlState::Failed => (Receipt::Failed(note.clone()), Reason::ControlFailed { verb, error: note }),
             ControlState::Expired => (Receipt::Failed(note), Reason::ControlExpired { verb }),
             _ => return,
         };

@@ -142,6 +142,7 @@ pub struct OutboxRow {
 /// What an outbox row is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a decision holds a handful")]
 pub enum Work {
     /// Bring a copy up to date.
     Deliver {
@@ -243,10 +244,8 @@ impl Fold<'_> {
     /// Makes a card and sends it where its labels lead. Returns its number and why it went where.
     pub fn tell(&mut self, draft: Draft, labels: &Labels, audience: Audience) -> (u64, Vec<Reason>) {
         let chosen = self.w.destinations(labels, audience);
-        let mut why: Vec<Reason> = chosen
-            .iter()
-            .map(|(to, route)| Reason::Routed { route: route.clone(), to: to.label() })
-            .collect();
+        let mut why: Vec<Reason> =
+            chosen.iter().map(|(to, route)| Reason::Routed { route: route.clone(), to: to.label() }).collect();
         if why.is_empty() {
             why.push(Reason::NobodyToTell);
         }
@@ -277,10 +276,8 @@ impl Fold<'_> {
             updated: self.at,
         };
         set_buttons(&mut card, draft.buttons);
-        let copies: Vec<u64> = to
-            .into_iter()
-            .map(|(to, parent)| self.make_copy(number, to, parent, must_show))
-            .collect();
+        let copies: Vec<u64> =
+            to.into_iter().map(|(to, parent)| self.make_copy(number, to, parent, must_show)).collect();
         card.copies.clone_from(&copies);
         self.w.cards.insert(number, card);
         self.out.changed.cards.insert(number);

@@ -154,20 +154,14 @@ impl EventKind {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Other(name) => name,
-            known => KINDS
-                .iter()
-                .find_map(|(kind, name)| (kind == known).then_some(*name))
-                .unwrap_or_default(),
+            known => KINDS.iter().find_map(|(kind, name)| (kind == known).then_some(*name)).unwrap_or_default(),
         }
     }
 }
 
 impl From<String> for EventKind {
     fn from(name: String) -> Self {
-        KINDS
-            .iter()
-            .find_map(|(kind, known)| (*known == name).then(|| kind.clone()))
-            .unwrap_or(Self::Other(name))
+        KINDS.iter().find_map(|(kind, known)| (*known == name).then(|| kind.clone())).unwrap_or(Self::Other(name))
     }
 }
 
@@ -257,12 +251,7 @@ pub struct Usage {
     #[serde(default)]
     pub cache_write_tokens: u64,
     /// Cost as the runtime reports it, in US dollars (decimal string or number) on the wire.
-    #[serde(
-        rename = "cost_usd",
-        default,
-        with = "dollars",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "cost_usd", default, with = "dollars", skip_serializing_if = "Option::is_none")]
     pub cost: Option<Micros>,
     /// The figures are running totals of this session and model, not of one call.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -546,9 +535,7 @@ mod rfc3339 {
             return Ok(None);
         };
         Ts::parse(&text).map(Some).ok_or_else(|| {
-            serde::de::Error::custom(format!(
-                "`{text}` is not an RFC 3339 time such as 2026-11-20T09:15:02Z"
-            ))
+            serde::de::Error::custom(format!("`{text}` is not an RFC 3339 time such as 2026-11-20T09:15:02Z"))
         })
     }
 }

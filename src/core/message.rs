@@ -50,9 +50,29 @@ pub enum Content {
 impl Content {
     /// Every template's name, for the test that none is missing.
     pub const NAMES: [&'static str; 23] = [
-        "alert", "loop", "approval", "full_text", "task_card", "milestone", "completion", "status",
-        "agents", "agent", "sessions", "session", "tasks", "task", "cost", "alerts", "approvals",
-        "why", "logs", "whoami", "help", "control", "notice",
+        "alert",
+        "loop",
+        "approval",
+        "full_text",
+        "task_card",
+        "milestone",
+        "completion",
+        "status",
+        "agents",
+        "agent",
+        "sessions",
+        "session",
+        "tasks",
+        "task",
+        "cost",
+        "alerts",
+        "approvals",
+        "why",
+        "logs",
+        "whoami",
+        "help",
+        "control",
+        "notice",
     ];
 
     /// The name of its template.

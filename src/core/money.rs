@@ -13,13 +13,17 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 /// Micro-dollars: one millionth of a US dollar.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Micros(pub i64);
 
 impl Micros {
+    /// What of a difference is worth telling: a cent or more; less is rounding.
+    #[must_use]
+    pub const fn worth_telling(self) -> Self {
+        if self.0.unsigned_abs() < 10_000 { Self(0) } else { self }
+    }
+
     /// Reads a decimal amount of dollars such as `0.089`, rounding half away from zero at one micro-dollar.
     ///
     /// # Errors
@@ -49,10 +53,7 @@ impl Micros {
         if fraction.as_bytes().get(6).is_some_and(|b| *b >= b'5') {
             micros += 1;
         }
-        let total = whole
-            .checked_mul(1_000_000)
-            .and_then(|w| w.checked_add(micros))
-            .ok_or_else(refuse)?;
+        let total = whole.checked_mul(1_000_000).and_then(|w| w.checked_add(micros)).ok_or_else(refuse)?;
         Ok(Self(if negative { -total } else { total }))
     }
 
@@ -168,13 +169,11 @@ pub struct Tokens {
 impl Tokens {
     /// All tokens together.
     pub const fn total(&self) -> u64 {
-        self.input
-            .saturating_add(self.output)
-            .saturating_add(self.cache_read)
-            .saturating_add(self.cache_write)
+        self.input.saturating_add(self.output).saturating_add(self.cache_read).saturating_add(self.cache_write)
     }
 
     /// What `self` has more than `before`, never negative; used when a runtime reports running totals.
+    #[must_use]
     pub const fn beyond(&self, before: &Self) -> Self {
         Self {
             input: self.input.saturating_sub(before.input),
@@ -287,12 +286,12 @@ struct PriceTable {
 }
 
 static PRICES: LazyLock<PriceTable> = LazyLock::new(|| {
-    let file: PriceFile =
-        toml::from_str(include_str!("prices.toml")).expect("the embedded price table is valid");
+    let file: PriceFile = toml::from_str(include_str!("prices.toml")).expect("the embedded price table is valid");
     let rows = file.model.into_iter().map(|row| {
-        let price = row.input.zip(row.output).and_then(|(input, output)| {
-            Price::per_million(input, output, row.cache_read, row.cache_write)
-        });
+        let price = row
+            .input
+            .zip(row.output)
+            .and_then(|(input, output)| Price::per_million(input, output, row.cache_read, row.cache_write));
         (row.prefix, (row.family, row.label, price))
     });
     PriceTable { as_of: file.as_of, rows: rows.collect() }
@@ -310,14 +309,13 @@ pub fn look_up(model: &str) -> Listed<'_> {
     let bare = model.rsplit('/').next().unwrap_or(model);
     let key = bare.to_ascii_lowercase();
     let free = key.ends_with(":free");
-    let found = (1..=key.len())
-        .rev()
-        .filter(|end| key.is_char_boundary(*end))
-        .find_map(|end| PRICES.rows.get(&key[..end]));
-    let listed = found.map_or(
-        Listed { family: bare, label: bare, price: None },
-        |(family, label, price)| Listed { family, label, price: *price },
-    );
+    let found =
+        (1..=key.len()).rev().filter(|end| key.is_char_boundary(*end)).find_map(|end| PRICES.rows.get(&key[..end]));
+    let listed = found.map_or(Listed { family: bare, label: bare, price: None }, |(family, label, price)| Listed {
+        family,
+        label,
+        price: *price,
+    });
     if free {
         let nothing = Price { input: 0, output: 0, cache_read: 0, cache_write: 0 };
         return Listed { price: Some(nothing), ..listed };

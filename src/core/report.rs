@@ -104,9 +104,9 @@ impl Fold<'_> {
         });
         let agent = self.agent_for(reported, session);
         let session = match (&event.session, agent) {
-            (Some(said), Some(agent)) => Some(session.unwrap_or_else(|| {
-                self.new_session(&reported.runtime, &said.id, agent, time)
-            })),
+            (Some(said), Some(agent)) => {
+                Some(session.unwrap_or_else(|| self.new_session(&reported.runtime, &said.id, agent, time)))
+            }
             _ => None,
         };
         let task = self.task_for(event, agent, session, time);
@@ -120,20 +120,18 @@ impl Fold<'_> {
             (Some(said), _) => said.clone(),
             (None, Some(session)) => return Some(self.w.sessions[session].agent),
             // A session that names no agent: its runtime stands in for one.
-            (None, None) if reported.event.session.is_some() => super::event::AgentRef {
-                id: reported.runtime.clone(),
-                ..Default::default()
-            },
+            (None, None) if reported.event.session.is_some() => {
+                super::event::AgentRef { id: reported.runtime.clone(), ..Default::default() }
+            }
             (None, None) => return None,
         };
         let key = (reported.runtime.clone(), said.id.clone());
-        let ix = match self.w.index.agents.get(&key) {
-            Some(ix) => *ix,
-            None => {
-                let ix = self.w.agents.insert(Agent::new(&key.0, &key.1, self.at));
-                self.w.index.agents.insert(key, ix);
-                ix
-            }
+        let ix = if let Some(ix) = self.w.index.agents.get(&key) {
+            *ix
+        } else {
+            let ix = self.w.agents.insert(Agent::new(&key.0, &key.1, self.at));
+            self.w.index.agents.insert(key, ix);
+            ix
         };
         self.w.agents[ix].describe(&said);
         Some(ix)
@@ -147,20 +145,25 @@ impl Fold<'_> {
         ix
     }
 
-    fn task_for(&mut self, event: &Event, agent: Option<Ix<Agent>>, session: Option<Ix<Session>>, time: Ts) -> Option<Ix<Task>> {
+    fn task_for(
+        &mut self,
+        event: &Event,
+        agent: Option<Ix<Agent>>,
+        session: Option<Ix<Session>>,
+        time: Ts,
+    ) -> Option<Ix<Task>> {
         let Some(said) = &event.task else {
             let of_session = session.and_then(|ix| self.w.sessions[ix].task);
             // Without a session, the work of an agent belongs to the task that it was last seen on.
             let of_agent = || session.is_none().then(|| agent.and_then(|ix| self.w.agents[ix].task)).flatten();
             return of_session.or_else(of_agent);
         };
-        let ix = match self.w.index.tasks.get(&said.id) {
-            Some(ix) => *ix,
-            None => {
-                let ix = self.w.tasks.insert(Task::new(&said.id, time));
-                self.w.index.tasks.insert(said.id.clone(), ix);
-                ix
-            }
+        let ix = if let Some(ix) = self.w.index.tasks.get(&said.id) {
+            *ix
+        } else {
+            let ix = self.w.tasks.insert(Task::new(&said.id, time));
+            self.w.index.tasks.insert(said.id.clone(), ix);
+            ix
         };
         self.w.tasks[ix].describe(said);
         Some(ix)

@@ -115,9 +115,8 @@ fn parse_one(text: &str) -> Result<(Matcher, &str), String> {
 /// # Errors
 /// Says what is wrong with the entry and what to write instead.
 pub fn expand(policy: &Policy, to: &str) -> Result<Vec<Destination>, String> {
-    let (kind, name) = to
-        .split_once(':')
-        .ok_or_else(|| format!("`{to}` is no destination; write person:NAME or CHANNEL:TARGET"))?;
+    let (kind, name) =
+        to.split_once(':').ok_or_else(|| format!("`{to}` is no destination; write person:NAME or CHANNEL:TARGET"))?;
     if kind == "person" {
         if !policy.people.contains_key(name) {
             let known: Vec<&str> = policy.people.keys().map(String::as_str).collect();
@@ -175,16 +174,14 @@ impl World {
     }
 
     fn default_destinations(&self, audience: Audience) -> impl Iterator<Item = Destination> {
-        let people = self.policy.people.iter().filter(move |(_, person)| {
-            audience == Audience::Everyone || person.role > Role::Viewer
-        });
+        let people = self
+            .policy
+            .people
+            .iter()
+            .filter(move |(_, person)| audience == Audience::Everyone || person.role > Role::Viewer);
         let people = people.flat_map(|(name, _)| of_person(&self.policy, name));
         let logs = self.policy.channels.iter().filter(|(_, c)| c.kind == "log");
-        let logs = logs.map(|(name, _)| Destination {
-            channel: name.clone(),
-            target: "stdout".into(),
-            person: None,
-        });
+        let logs = logs.map(|(name, _)| Destination { channel: name.clone(), target: "stdout".into(), person: None });
         people.chain(logs)
     }
 

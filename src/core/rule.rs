@@ -95,9 +95,7 @@ impl Rule {
     /// Whether the condition holds. A condition that cannot be evaluated does not hold.
     pub fn holds(&self, reading: &(dyn Reading + Sync + Send)) -> bool {
         match &self.condition {
-            Condition::Compare(op, threshold) => {
-                op.holds(reading.number(&self.signals[0]), *threshold)
-            }
+            Condition::Compare(op, threshold) => op.holds(reading.number(&self.signals[0]), *threshold),
             Condition::Expression(expression) => {
                 let values = Values { signals: &self.signals, reading };
                 let mut scope = STANDARD.new_inner_scope();
@@ -158,10 +156,7 @@ pub struct ScopeIndex {
 impl ScopeIndex {
     /// Whether any rule is judged for this kind of scope.
     pub fn is_empty(&self) -> bool {
-        self.windows.is_empty()
-            && self.repeats.is_empty()
-            && self.facts.is_empty()
-            && self.timed.is_empty()
+        self.windows.is_empty() && self.repeats.is_empty() && self.facts.is_empty() && self.timed.is_empty()
     }
 
     /// Windows that add up `measure`.

@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What an agent does, as far as can be told. Ordered worst first, which is how lists are sorted.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Waits for a person's decision.
@@ -73,15 +71,13 @@ impl Status {
         Some(match word.trim().to_ascii_lowercase().as_str() {
             "running" | "active" | "busy" | "working" | "in_progress" | "started" => Self::Running,
             "idle" | "ready" | "available" | "online" => Self::Idle,
-            "waiting" | "waiting_approval" | "waiting_for_approval" | "blocked" | "needs_input"
-            | "awaiting_input" => Self::Waiting,
+            "waiting" | "waiting_approval" | "waiting_for_approval" | "blocked" | "needs_input" | "awaiting_input" => {
+                Self::Waiting
+            }
             "paused" | "suspended" | "held" => Self::Paused,
             "error" | "failed" | "crashed" | "errored" => Self::Error,
-            "stopped" | "cancelled" | "canceled" | "killed" | "terminated" | "aborted"
-            | "offline" => Self::Stopped,
-            "completed" | "complete" | "done" | "finished" | "success" | "succeeded" => {
-                Self::Completed
-            }
+            "stopped" | "cancelled" | "canceled" | "killed" | "terminated" | "aborted" | "offline" => Self::Stopped,
+            "completed" | "complete" | "done" | "finished" | "success" | "succeeded" => Self::Completed,
             "silent" | "unknown" | "lost" => Self::Silent,
             _ => return None,
         })

@@ -105,10 +105,7 @@ pub fn reveal(shown: &str) -> String {
 fn revealed(sign: &str) -> String {
     if let Some(hex) = sign.strip_prefix("U+") {
         let code = u32::from_str_radix(hex, 16).ok();
-        return code
-            .and_then(char::from_u32)
-            .map(String::from)
-            .unwrap_or_default();
+        return code.and_then(char::from_u32).map(String::from).unwrap_or_default();
     }
     let (what, run) = sign.split_once('×').unwrap_or((sign, "0"));
     let c = if what == "␠" { " " } else { "\n" };

@@ -9,26 +9,24 @@ use jiff::{Timestamp, Zoned, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 /// An instant: milliseconds since the Unix epoch, UTC.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Ts(pub i64);
 
 /// A length of time in milliseconds, never negative when parsed.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Span(pub i64);
 
 impl Ts {
     /// The instant `span` later, saturating.
+    #[must_use]
     pub const fn plus(self, span: Span) -> Self {
         Self(self.0.saturating_add(span.0))
     }
 
     /// The instant `span` earlier, saturating.
+    #[must_use]
     pub const fn minus(self, span: Span) -> Self {
         Self(self.0.saturating_sub(span.0))
     }
@@ -41,29 +39,23 @@ impl Ts {
 
     /// Reads an RFC 3339 instant such as `2026-11-20T09:15:02.123Z`.
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<Timestamp>()
-            .ok()
-            .map(|t| Self(t.as_millisecond()))
+        text.parse::<Timestamp>().ok().map(|t| Self(t.as_millisecond()))
     }
 
     /// RFC 3339 in UTC with milliseconds.
     pub fn rfc3339(self) -> String {
-        self.zoned(&TimeZone::UTC)
-            .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
-            .to_string()
+        self.zoned(&TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
     }
 
     /// The civil time in `zone`. An instant outside the calendar's range is clamped to its end.
     pub fn zoned(self, zone: &TimeZone) -> Zoned {
-        let stamp = Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 {
-            Timestamp::MIN
-        } else {
-            Timestamp::MAX
-        });
+        let stamp =
+            Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX });
         stamp.to_zoned(zone.clone())
     }
 
     /// The first instant of the civil day of `self` in `zone`.
+    #[must_use]
     pub fn start_of_day(self, zone: &TimeZone) -> Self {
         match self.zoned(zone).start_of_day() {
             Ok(start) => Self(start.timestamp().as_millisecond()),
@@ -113,15 +105,10 @@ impl Span {
             let digits = rest.find(|c: char| !c.is_ascii_digit());
             let (number, tail) = rest.split_at(digits.unwrap_or(rest.len()));
             let number: i64 = number.parse().map_err(|_| Self::refusal(text))?;
-            let unit_len = tail
-                .find(|c: char| c.is_ascii_digit())
-                .unwrap_or(tail.len());
+            let unit_len = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
             let (unit, tail) = tail.split_at(unit_len);
             let unit = Self::unit(unit).ok_or_else(|| Self::refusal(text))?;
-            total = number
-                .checked_mul(unit)
-                .and_then(|ms| total.checked_add(ms))
-                .ok_or_else(|| Self::refusal(text))?;
+            total = number.checked_mul(unit).and_then(|ms| total.checked_add(ms)).ok_or_else(|| Self::refusal(text))?;
             rest = tail;
         }
         Ok(Self(total))
@@ -151,13 +138,7 @@ impl fmt::Display for Span {
             return f.write_str("0s");
         }
         let mut rest = self.0;
-        for (unit, name) in [
-            (86_400_000, "d"),
-            (3_600_000, "h"),
-            (60_000, "m"),
-            (1000, "s"),
-            (1, "ms"),
-        ] {
+        for (unit, name) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")] {
             if rest >= unit {
                 write!(f, "{}{name}", rest / unit)?;
                 rest %= unit;
@@ -172,7 +153,6 @@ impl fmt::Display for Span {
 /// # Errors
 /// Says that the name is not an IANA zone; offsets and `Local` are refused on purpose.
 pub fn zone(name: &str) -> Result<TimeZone, String> {
-    TimeZone::get(name).map_err(|_| {
-        format!("`{name}` is not an IANA time zone; write for example Europe/Madrid or UTC")
-    })
+    TimeZone::get(name)
+        .map_err(|_| format!("`{name}` is not an IANA time zone; write for example Europe/Madrid or UTC"))
 }

@@ -65,7 +65,14 @@ impl Paces {
     }
 
     /// Waits for the conversation's turn, but not longer than `patience`.
-    pub async fn wait(&self, channel: &str, target: &str, adapter: Option<&Arc<dyn Channel>>, sources: &Sources, patience: Span) -> Wait {
+    pub async fn wait(
+        &self,
+        channel: &str,
+        target: &str,
+        adapter: Option<&Arc<dyn Channel>>,
+        sources: &Sources,
+        patience: Span,
+    ) -> Wait {
         let pace = adapter.map(|adapter| adapter.pace(target)).unwrap_or_default();
         let now = sources.now();
         let at = self.with(|buckets| buckets.reserve(channel, target, pace, now, patience));

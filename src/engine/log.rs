@@ -39,10 +39,13 @@ pub enum AppendError {
     Unavailable(String),
 }
 
+/// To whom the results of an append go.
+pub(super) type Answer = oneshot::Sender<Result<Vec<Appended>, AppendError>>;
+
 /// Inputs that one caller appends together.
 pub(super) struct Request {
     pub inputs: Vec<NewInput>,
-    pub done: oneshot::Sender<Result<Vec<Appended>, AppendError>>,
+    pub done: Answer,
 }
 
 /// The door to the log.
@@ -63,6 +66,7 @@ impl Log {
     ///
     /// # Errors
     /// [`AppendError::Busy`] when too much waits; nothing was appended then.
+    #[tracing::instrument(name = "append", level = "debug", skip_all)]
     pub async fn append(&self, inputs: Vec<NewInput>) -> Result<Vec<Appended>, AppendError> {
         let (done, answer) = oneshot::channel();
         self.0.try_send(Request { inputs, done }).map_err(|error| match error {

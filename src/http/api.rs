@@ -45,10 +45,14 @@ pub struct Outcome {
 }
 
 /// `POST /v1/commands`
+///
+/// # Errors
+/// Why it was not taken.
 pub async fn command(State(door): State<Shared>, headers: HeaderMap, body: Body) -> Result<Json<Outcome>, Problem> {
     let given = headers.get("authorization").and_then(|v| v.to_str().ok()).and_then(|h| h.strip_prefix("Bearer "));
     let given = given.ok_or_else(Problem::unauthorized)?;
-    let genuine = door.api_tokens.iter().fold(None, |found, token| if token.token.is(given) { Some(token) } else { found });
+    let genuine =
+        door.api_tokens.iter().fold(None, |found, token| if token.token.is(given) { Some(token) } else { found });
     let token = genuine.ok_or_else(Problem::unauthorized)?;
     let body = body::read(&headers, body, SMALL_BODY).await?;
     body::check_json(&headers)?;

@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::problem::Problem;
+use crate::clock::within;
 
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
@@ -18,13 +19,13 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes
     if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         return Err(Problem::new(415, "Send the body without a content encoding."));
     }
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
-        Err(_) => Err(Problem::new(408, "The body did not arrive in time.")),
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+    match within(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
+        None => Err(Problem::new(408, "The body did not arrive in time.")),
+        Some(Ok(collected)) => Ok(collected.to_bytes()),
+        Some(Err(error)) if error.is::<LengthLimitError>() => {
             Err(Problem::new(413, format!("The body is longer than {limit} bytes.")))
         }
-        Ok(Err(_)) => Err(Problem::new(400, "The body could not be read.")),
+        Some(Err(_)) => Err(Problem::new(400, "The body could not be read.")),
     }
 }
 

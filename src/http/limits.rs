@@ -65,9 +65,7 @@ impl Limits {
     /// Whether an address has shown wrong credentials too often.
     pub fn is_suspect(&self, address: IpAddr, now: Ts) -> bool {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.get(&address).is_some_and(|(count, since)| {
-            *count >= FAILURES_A_MINUTE && now.since(*since).0 < 60_000
-        })
+        failures.get(&address).is_some_and(|(count, since)| *count >= FAILURES_A_MINUTE && now.since(*since).0 < 60_000)
     }
 
     /// An address has shown wrong credentials.

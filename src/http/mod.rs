@@ -34,8 +34,8 @@ use crate::store::Store;
 
 pub use limits::Limits;
 pub use page::hash_token;
-pub use webhook::withdraw;
 use problem::Problem;
+pub use webhook::withdraw;
 
 /// A token for the API.
 pub struct ApiToken {

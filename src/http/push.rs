@@ -13,7 +13,12 @@ use crate::channel::PushError;
 const TELEGRAM_SECRET: &str = "x-telegram-bot-api-secret-token";
 
 /// `POST /channels/{channel}`
-pub async fn update(State(door): State<Shared>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Result<StatusCode, Problem> {
+pub async fn update(
+    State(door): State<Shared>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
     let nothing = || Problem::new(404, "There is nothing here.");
     let channel = door.channels.get(&name).cloned().ok_or_else(nothing)?;
     let body = body::read(&headers, body, SMALL_BODY).await?;

@@ -14,6 +14,7 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
+use tracing::debug_span;
 
 use super::limits::WEBHOOK_BODY;
 use super::problem::Problem;
@@ -28,19 +29,34 @@ pub use wait::withdraw;
 type Answer = Result<Response, Problem>;
 
 /// `POST /hooks/{runtime}`
-pub async fn hook(State(door): State<Shared>, peer: ConnectInfo<SocketAddr>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Answer {
+#[tracing::instrument(name = "webhook", level = "debug", skip_all, fields(runtime = name))]
+pub async fn hook(
+    State(door): State<Shared>,
+    peer: ConnectInfo<SocketAddr>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
     let runtime = door.runtimes.get(&name).cloned().ok_or_else(|| Problem::new(404, "There is nothing here."))?;
     let place = admit(&door, &name, peer.0)?;
     let body = body::read(&headers, body, WEBHOOK_BODY).await?;
     let request = Inbound { headers: &headers, body: &body };
-    let verified = runtime.verify(&request, door.sources.now()).map_err(|why| refused(&door, &name, peer.0, why))?;
+    let verified = debug_span!("verify")
+        .in_scope(|| runtime.verify(&request, door.sources.now()))
+        .map_err(|why| refused(&door, &name, peer.0, why))?;
     let (decoded, held, appended) = take(&door, &name, &runtime, &request, &verified).await?;
     drop(place);
     wait::answer(door, name, runtime, decoded, held, appended).await
 }
 
-/// `POST /v1/events`: canonical events and CloudEvents of any generic runtime, told by its signature.
-pub async fn events(State(door): State<Shared>, peer: ConnectInfo<SocketAddr>, headers: HeaderMap, body: Body) -> Answer {
+/// `POST /v1/events`: canonical events and `CloudEvents` of any generic runtime, told by its signature.
+#[tracing::instrument(name = "webhook", level = "debug", skip_all)]
+pub async fn events(
+    State(door): State<Shared>,
+    peer: ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
     let place = admit(&door, "v1/events", peer.0)?;
     let body = body::read(&headers, body, WEBHOOK_BODY).await?;
     let request = Inbound { headers: &headers, body: &body };
@@ -53,7 +69,7 @@ pub async fn events(State(door): State<Shared>, peer: ConnectInfo<SocketAddr>, h
         if runtime.policy().kind != "generic" {
             continue;
         }
-        match runtime.verify(&request, now) {
+        match debug_span!("verify", runtime = name).in_scope(|| runtime.verify(&request, now)) {
             Ok(verified) => {
                 let (_, _, appended) = take(&door, name, runtime, &request, &verified).await?;
                 drop(place);
@@ -76,17 +92,20 @@ fn admit<'a>(door: &'a Shared, source: &str, peer: SocketAddr) -> Result<tokio::
         return Err(Problem::new(429, "Too many wrong credentials from this address.").retry_after(60));
     }
     door.limits.admit(source, now).map_err(|seconds| {
-        metrics::counter!("sereno_intake_refused_total", "source" => source.to_owned(), "reason" => "rate").increment(1);
+        metrics::counter!("sereno_intake_refused_total", "source" => source.to_owned(), "reason" => "rate")
+            .increment(1);
         Problem::new(429, "Too many requests from this source.").retry_after(seconds)
     })?;
     door.limits.in_flight.try_acquire().map_err(|_| {
-        metrics::counter!("sereno_intake_refused_total", "source" => source.to_owned(), "reason" => "busy").increment(1);
+        metrics::counter!("sereno_intake_refused_total", "source" => source.to_owned(), "reason" => "busy")
+            .increment(1);
         Problem::new(503, "Too much is under way; try again soon.").retry_after(2)
     })
 }
 
 fn refused(door: &Shared, source: &str, peer: SocketAddr, why: Refused) -> Problem {
-    metrics::counter!("sereno_intake_refused_total", "source" => source.to_owned(), "reason" => why.as_str()).increment(1);
+    metrics::counter!("sereno_intake_refused_total", "source" => source.to_owned(), "reason" => why.as_str())
+        .increment(1);
     if why == Refused::Stale {
         // The key was right: this is a clock, or an old request, and no guess.
         return Problem::new(401, "The signature is from another time; check the sender's clock.");
@@ -96,14 +115,22 @@ fn refused(door: &Shared, source: &str, peer: SocketAddr, why: Refused) -> Probl
 }
 
 /// Decodes a genuine request and appends what it holds.
-async fn take(door: &Shared, name: &str, runtime: &Arc<dyn Runtime>, request: &Inbound<'_>, verified: &Verified) -> Result<(Decoded, Option<crate::runtime::hold::Held>, Vec<Appended>), Problem> {
+async fn take(
+    door: &Shared,
+    name: &str,
+    runtime: &Arc<dyn Runtime>,
+    request: &Inbound<'_>,
+    verified: &Verified,
+) -> Result<(Decoded, Option<crate::runtime::hold::Held>, Vec<Appended>), Problem> {
     body::check_json(request.headers)?;
     let now = door.sources.now();
-    let decoded = runtime.decode(request, verified.id.as_deref(), now).map_err(|bad| {
-        metrics::counter!("sereno_intake_refused_total", "source" => name.to_owned(), "reason" => "body").increment(1);
-        tracing::debug!(runtime = name, detail = bad.detail, "a body was refused");
-        Problem::from(bad)
-    })?;
+    let decoded =
+        debug_span!("decode").in_scope(|| runtime.decode(request, verified.id.as_deref(), now)).map_err(|bad| {
+            metrics::counter!("sereno_intake_refused_total", "source" => name.to_owned(), "reason" => "body")
+                .increment(1);
+            tracing::debug!(runtime = name, detail = bad.detail, "a body was refused");
+            Problem::from(bad)
+        })?;
     if let Some(index) = decoded.events.iter().position(|event| !runtime.may_speak_for(event)) {
         metrics::counter!("sereno_intake_refused_total", "source" => name.to_owned(), "reason" => "scope").increment(1);
         return Err(Problem::new(403, format!("This key may not speak for the agent of event {index}.")));
@@ -126,7 +153,9 @@ fn inputs(name: &str, decoded: &Decoded, now: crate::core::time::Ts) -> Vec<NewI
         }
     });
     reported
-        .map(|reported| NewInput::keyed(source.clone(), reported.event.id.clone(), InputBody::Event(Box::new(reported))))
+        .map(|reported| {
+            NewInput::keyed(source.clone(), reported.event.id.clone(), InputBody::Event(Box::new(reported)))
+        })
         .collect()
 }
 
@@ -137,4 +166,3 @@ fn acknowledged(appended: &[Appended]) -> Response {
     let status = if accepted == 0 && duplicates > 0 { StatusCode::OK } else { StatusCode::ACCEPTED };
     (status, Json(json!({ "accepted": accepted, "duplicates": duplicates }))).into_response()
 }
-

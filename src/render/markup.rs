@@ -159,11 +159,7 @@ fn block(line: &[Char]) -> Block {
     if line.is_empty() {
         return Block::Gap;
     }
-    for (mark, make) in [
-        ("- ", Block::Item as fn(Vec<Span>) -> Block),
-        ("> ", Block::Quote),
-        ("~ ", Block::Note),
-    ] {
+    for (mark, make) in [("- ", Block::Item as fn(Vec<Span>) -> Block), ("> ", Block::Quote), ("~ ", Block::Note)] {
         if starts_with(line, mark) {
             return make(spans(trimmed(&line[mark.chars().count()..])));
         }

@@ -126,8 +126,7 @@ fn environment(lang: Lang) -> Environment<'static> {
         let is_template = path.extension().is_some_and(|e| e == "txt");
         let name = path.file_stem().and_then(|n| n.to_str());
         if let (true, Some(name), Some(text)) = (is_template, name, file.contents_utf8()) {
-            env.add_template(name, text)
-                .unwrap_or_else(|e| panic!("template {}: {e}", path.display()));
+            env.add_template(name, text).unwrap_or_else(|e| panic!("template {}: {e}", path.display()));
         }
     }
     env

@@ -1,4 +1,4 @@
-//! CloudEvents 1.0 over HTTP: structured, binary and batched, carrying canonical events.
+//! `CloudEvents` 1.0 over HTTP: structured, binary and batched, carrying canonical events.
 //!
 //! `type` is the canonical type (a prefix such as `dev.sereno.` is taken off), `id` and `time` are those
 //! of the event, and `data` holds the rest. <https://github.com/cloudevents/spec/tree/v1.0.2>
@@ -12,7 +12,7 @@ use crate::core::event::Event;
 /// Prefix that a sender may put before canonical types.
 const PREFIX: &str = "dev.sereno.";
 
-/// Reads a request as CloudEvents, if it says that it is one.
+/// Reads a request as `CloudEvents`, if it says that it is one.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -55,7 +55,9 @@ fn binary(request: &Inbound<'_>) -> Result<Event, BadBody> {
 
 fn assemble(attribute: impl Fn(&str) -> Option<String>, data: Value, index: Option<usize>) -> Result<Event, BadBody> {
     let needed = |name: &str| {
-        attribute(name).filter(|v| !v.is_empty()).ok_or_else(|| BadBody::invalid(format!("the CloudEvents attribute `{name}` is missing"), index))
+        attribute(name)
+            .filter(|v| !v.is_empty())
+            .ok_or_else(|| BadBody::invalid(format!("the CloudEvents attribute `{name}` is missing"), index))
     };
     if needed("specversion")? != "1.0" {
         return Err(BadBody::invalid("specversion must be 1.0", index));

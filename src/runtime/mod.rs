@@ -155,7 +155,7 @@ pub trait Runtime: Send + Sync {
     /// The answer to a request whose sender waits for one; it may take as long as a person takes. `None`
     /// when a plain acknowledgement will do.
     async fn answer(&self, decoded: &Decoded, standing: Standing<'_>, held: Option<Held>) -> Option<HookAnswer> {
-        let _ = (decoded, standing, held);
+        let (_, _, _) = (decoded, standing, held);
         None
     }
 

@@ -57,8 +57,9 @@ impl Key {
         let Ok(given) = STANDARD.decode(signature) else { return false };
         match (self, version) {
             (Self::Shared(key), "v1") => bool::from(mac(key, content).ct_eq(&given)),
-            (Self::Public(key), "v1a") => Signature::from_slice(&given)
-                .is_ok_and(|signature| key.verify_strict(content, &signature).is_ok()),
+            (Self::Public(key), "v1a") => {
+                Signature::from_slice(&given).is_ok_and(|signature| key.verify_strict(content, &signature).is_ok())
+            }
             _ => false,
         }
     }
@@ -80,7 +81,8 @@ fn content(id: &str, timestamp: &str, body: &[u8]) -> Vec<u8> {
 /// Why not.
 pub fn verify(request: &Inbound<'_>, keys: &[Key], now: Ts) -> Result<Verified, Refused> {
     let header = |name| request.header(name).ok_or(Refused::Missing);
-    let (id, timestamp, signatures) = (header("webhook-id")?, header("webhook-timestamp")?, header("webhook-signature")?);
+    let (id, timestamp, signatures) =
+        (header("webhook-id")?, header("webhook-timestamp")?, header("webhook-signature")?);
     if id.is_empty() || id.len() > MAX_ID || id.contains('.') {
         return Err(Refused::Wrong);
     }
@@ -105,9 +107,5 @@ pub fn verify(request: &Inbound<'_>, keys: &[Key], now: Ts) -> Result<Verified, 
 pub fn sign(key: &[u8], id: &str, at: Ts, body: &[u8]) -> [(&'static str, String); 3] {
     let timestamp = (at.0 / 1000).to_string();
     let signature = STANDARD.encode(mac(key, &content(id, &timestamp, body)));
-    [
-        ("webhook-id", id.to_owned()),
-        ("webhook-timestamp", timestamp),
-        ("webhook-signature", format!("v1,{signature}")),
-    ]
+    [("webhook-id", id.to_owned()), ("webhook-timestamp", timestamp), ("webhook-signature", format!("v1,{signature}"))]
 }

@@ -222,19 +222,36 @@ impl Tx {
         let tx = &mut self.0;
         let agents: Vec<_> = changed.agents.iter().filter_map(|ix| agent_model(world, *ix)).collect();
         insert!(&mut *tx, sql::UPSERT_AGENT, &agents, |query, m| query
-            .bind(&m.name).bind(&m.runtime).bind(&m.status).bind(m.last_seen).bind(&m.body));
+            .bind(&m.name)
+            .bind(&m.runtime)
+            .bind(&m.status)
+            .bind(m.last_seen)
+            .bind(&m.body));
         let sessions: Vec<_> = changed.sessions.iter().filter_map(|ix| session_model(world, *ix)).collect();
         insert!(&mut *tx, sql::UPSERT_SESSION, &sessions, |query, m| query
-            .bind(&m.name).bind(&m.runtime).bind(&m.status).bind(m.last_seen).bind(&m.body));
+            .bind(&m.name)
+            .bind(&m.runtime)
+            .bind(&m.status)
+            .bind(m.last_seen)
+            .bind(&m.body));
         let tasks: Vec<_> = changed.tasks.iter().filter_map(|ix| task_model(world, *ix)).collect();
         insert!(&mut *tx, sql::UPSERT_TASK, &tasks, |query, m| query
-            .bind(&m.name).bind(&m.status).bind(m.last_seen).bind(&m.body));
+            .bind(&m.name)
+            .bind(&m.status)
+            .bind(m.last_seen)
+            .bind(&m.body));
         let cells: Vec<_> = changed.cells.iter().filter_map(|key| cost_model(world, key)).collect();
         insert!(&mut *tx, sql::UPSERT_COST, &cells, |query, c| query
-            .bind(c.at).bind(&c.agent).bind(&c.model).bind(&c.task)
-            .bind(signed(c.sums.calls)).bind(signed(c.sums.unpriced))
-            .bind(signed(c.sums.tokens.input)).bind(signed(c.sums.tokens.output))
-            .bind(signed(c.sums.tokens.cache_read)).bind(signed(c.sums.tokens.cache_write))
+            .bind(c.at)
+            .bind(&c.agent)
+            .bind(&c.model)
+            .bind(&c.task)
+            .bind(signed(c.sums.calls))
+            .bind(signed(c.sums.unpriced))
+            .bind(signed(c.sums.tokens.input))
+            .bind(signed(c.sums.tokens.output))
+            .bind(signed(c.sums.tokens.cache_read))
+            .bind(signed(c.sums.tokens.cache_write))
             .bind(c.sums.cost.0));
         Ok(())
     }

@@ -27,7 +27,13 @@ impl Store {
     pub(super) async fn migrate(&self) -> Result<()> {
         let database = if self.is_exclusive() { "sqlite" } else { "postgres" };
         let steps = migrations(database).into_iter().map(|(version, name, sql)| {
-            Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sqlx::SqlSafeStr::into_sql_str(sql), false)
+            Migration::new(
+                version,
+                Cow::Borrowed(name),
+                MigrationType::Simple,
+                sqlx::SqlSafeStr::into_sql_str(sql),
+                false,
+            )
         });
         let migrator = Migrator::with_migrations(steps.collect());
         match &self.pool {

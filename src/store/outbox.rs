@@ -26,6 +26,7 @@ pub struct Claimed {
 
 /// What must happen.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a claim holds a handful")]
 pub enum ClaimedWork {
     /// Bring a copy up to date.
     Deliver {
@@ -83,7 +84,8 @@ impl Store {
     /// When the database refuses.
     pub async fn claim(&self, lease: &str, now: Ts, lives: Span, limit: i64) -> Result<Vec<Claimed>> {
         let mut tx = self.begin().await?;
-        let ids = fetch_tx!(&mut tx, sql::CLAIM_OUTBOX, [lease, now.plus(lives).0, now.0, limit], |row| row.try_get::<String, _>("id")?);
+        let ids = fetch_tx!(&mut tx, sql::CLAIM_OUTBOX, [lease, now.plus(lives).0, now.0, limit], |row| row
+            .try_get::<String, _>("id")?);
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -96,7 +98,12 @@ impl Store {
                 class: serde_json::from_value(class.into())?,
                 expires: Ts(row.try_get("expires")?),
                 via: row.try_get("via")?,
-                work: claimed_work(row.try_get("payload")?, row.try_get("copy_body")?, row.try_get("card_body")?, row.try_get("parent_receipt")?),
+                work: claimed_work(
+                    row.try_get("payload")?,
+                    row.try_get("copy_body")?,
+                    row.try_get("card_body")?,
+                    row.try_get("parent_receipt")?,
+                ),
             }
         });
         tx.commit().await?;
@@ -166,7 +173,12 @@ impl Store {
     }
 }
 
-fn claimed_work(payload: Option<String>, copy: Option<String>, card: Option<String>, parent_receipt: Option<String>) -> ClaimedWork {
+fn claimed_work(
+    payload: Option<String>,
+    copy: Option<String>,
+    card: Option<String>,
+    parent_receipt: Option<String>,
+) -> ClaimedWork {
     if let Some(payload) = payload {
         return serde_json::from_str(&payload)
             .map_or_else(|e| ClaimedWork::Broken(e.to_string()), ClaimedWork::Control);

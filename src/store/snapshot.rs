@@ -29,9 +29,15 @@ impl Store {
         let mut tx = self.begin().await?;
         // On SQLite the lock on the file has decided already; a crashed holder cannot come back.
         let leases = if self.is_exclusive() {
-            fetch_tx!(&mut tx, sql::SEIZE_ENGINE, [holder, expires], |row| lease(row.try_get("term")?, row.try_get("cursor")?))
+            fetch_tx!(&mut tx, sql::SEIZE_ENGINE, [holder, expires], |row| lease(
+                row.try_get("term")?,
+                row.try_get("cursor")?
+            ))
         } else {
-            fetch_tx!(&mut tx, sql::ACQUIRE_ENGINE, [holder, expires, now.0], |row| lease(row.try_get("term")?, row.try_get("cursor")?))
+            fetch_tx!(&mut tx, sql::ACQUIRE_ENGINE, [holder, expires, now.0], |row| lease(
+                row.try_get("term")?,
+                row.try_get("cursor")?
+            ))
         };
         tx.commit().await?;
         Ok(leases.first().copied())
@@ -75,8 +81,8 @@ impl Store {
     /// # Errors
     /// When the database refuses, or the snapshot cannot be read.
     pub async fn load_snapshot(&self) -> Result<World> {
-        let rows = fetch!(self, sql::SELECT_SNAPSHOT, [i64::from(World::FORMAT)], |row| row
-            .try_get::<Vec<u8>, _>("body")?);
+        let rows =
+            fetch!(self, sql::SELECT_SNAPSHOT, [i64::from(World::FORMAT)], |row| row.try_get::<Vec<u8>, _>("body")?);
         match rows.first() {
             Some(body) => Ok(World::read(body)?),
             None => Ok(World::default()),

@@ -252,6 +252,7 @@ async function reload() {
 let catalogue = null;
 let past = [];
 let back = 0;
+let asked = 0;
 
 async function offers() {
   const line = $('#line').value;
@@ -273,7 +274,10 @@ async function offers() {
 
 async function offer() {
   const list = $('#offers');
+  const turn = ++asked;
   const found = await offers();
+  // The line was sent, or changed, while the catalogue was on its way.
+  if (turn !== asked) return;
   list.replaceChildren(...found.slice(0, 12).map((one, index) => {
     const item = Object.assign(document.createElement('li'), { id: `offer-${index}` });
     item.setAttribute('role', 'option');
@@ -306,6 +310,7 @@ function accept(item) {
 }
 
 function closeOffers() {
+  asked += 1;
   $('#offers').hidden = true;
   $('#line').setAttribute('aria-expanded', 'false');
 }
@@ -396,7 +401,7 @@ function signIn() {
     const answer = await post('/signin', { token });
     if (answer.ok) location.replace('/');
     else {
-      $('#signin').disabled = !answer.arrived ? false : true;
+      $('#signin').disabled = answer.arrived;
       $('#result').textContent = answer.arrived ? words.invalid : answer.text;
     }
   });

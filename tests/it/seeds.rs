@@ -1,7 +1,7 @@
 //! Golden runs of the founding scenarios.
 
-use sereno::core::policy::Lang;
 use serde_json::{Value, json};
+use sereno::core::policy::Lang;
 
 use crate::sim::Sim;
 
@@ -13,13 +13,14 @@ pub fn bug_hunt() -> Vec<(&'static str, Value)> {
         json!({"type": "model.call", "agent": agent(who), "session": {"id": format!("{who}-1")}, "task": {"id": "OSINT-12"}, "model": model,
                "usage": {"input_tokens": input, "output_tokens": output, "cost_usd": cost}})
     };
-    let step = |who: &str, name: &str, text: &str| {
-        json!({"type": "step.ended", "agent": agent(who), "session": {"id": format!("{who}-1")}, "task": {"id": "OSINT-12"}, "step": {"name": name}, "message": text})
-    };
+    let step = |who: &str, name: &str, text: &str| json!({"type": "step.ended", "agent": agent(who), "session": {"id": format!("{who}-1")}, "task": {"id": "OSINT-12"}, "step": {"name": name}, "message": text});
     let mut tested = step("Implementer", "Implement", "47/47 tests pass");
     tested["progress"] = json!({"tests_passed": 47, "tests_total": 47});
     vec![
-        ("09:00", json!({"type": "task.created", "agent": agent("Architect"), "session": {"id": "Architect-1"}, "task": task})),
+        (
+            "09:00",
+            json!({"type": "task.created", "agent": agent("Architect"), "session": {"id": "Architect-1"}, "task": task}),
+        ),
         ("09:05", call("Architect", "claude-opus-4-5", "0.42", 8000, 420)),
         ("09:05", step("Architect", "Analyse", "3 hypotheses")),
         ("09:10", call("Debugger", "claude-sonnet-4-5", "0.45", 3420, 1890)),
@@ -30,7 +31,10 @@ pub fn bug_hunt() -> Vec<(&'static str, Value)> {
         ("09:30", call("Implementer", "openai/gpt-5.1-codex", "0.38", 7000, 4000)),
         ("09:33", tested),
         ("09:33", json!({"type": "session.ended", "agent": agent("Implementer"), "session": {"id": "Implementer-1"}})),
-        ("09:33", json!({"type": "task.completed", "agent": agent("Implementer"), "task": {"id": "OSINT-12"}, "message": "race condition, line 247"})),
+        (
+            "09:33",
+            json!({"type": "task.completed", "agent": agent("Implementer"), "task": {"id": "OSINT-12"}, "message": "race condition, line 247"}),
+        ),
     ]
 }
 
@@ -58,7 +62,24 @@ fn the_bug_is_told_in_one_notice() {
             println!("{}\n", sim.text(kind, lang));
         }
     }
-    for cmd in ["/status", "/agent debug", "/sessions", "/session Arch", "/tasks", "/task osint", "/alerts", "/approvals", "/logs debug", "/whoami", "/help", "/help pause", "/wy A1", "/pause debug", "/pause all", "/kill debug"] {
+    for cmd in [
+        "/status",
+        "/agent debug",
+        "/sessions",
+        "/session Arch",
+        "/tasks",
+        "/task osint",
+        "/alerts",
+        "/approvals",
+        "/logs debug",
+        "/whoami",
+        "/help",
+        "/help pause",
+        "/wy A1",
+        "/pause debug",
+        "/pause all",
+        "/kill debug",
+    ] {
         let reply = sim.say("ana", cmd);
         println!("--- {cmd} → {:?}", reply.reason.code());
         if let Some(card) = sim.world.cards.values().last() {

@@ -41,14 +41,21 @@ pub fn policy() -> Policy {
         tz: tz.into(),
         accounts: [("telegram".to_owned(), telegram.to_owned())].into(),
     };
-    let channel = |kind: &str, limit| ChannelPolicy { kind: kind.into(), text_limit: limit, edits: true, buttons: true, threads: true };
+    let channel = |kind: &str, limit| ChannelPolicy {
+        kind: kind.into(),
+        text_limit: limit,
+        edits: true,
+        buttons: true,
+        threads: true,
+    };
     Policy {
         people: [
             ("victor".to_owned(), person(Role::Admin, Lang::Es, "UTC", "1234")),
             ("ana".to_owned(), person(Role::Approver, Lang::En, "UTC", "77")),
         ]
         .into(),
-        channels: [("tg".to_owned(), channel("telegram", Some(4096))), ("page".to_owned(), channel("web", None))].into(),
+        channels: [("tg".to_owned(), channel("telegram", Some(4096))), ("page".to_owned(), channel("web", None))]
+            .into(),
         runtimes: [
             (
                 "fleet".to_owned(),

@@ -13,17 +13,18 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use teloxide::payloads::{
-    AnswerCallbackQuerySetters as _, EditMessageTextSetters as _, GetUpdatesSetters as _, SendMessageSetters as _, SetMyCommandsSetters as _,
-    SetWebhookSetters as _,
+    AnswerCallbackQuerySetters as _, EditMessageTextSetters as _, GetUpdatesSetters as _, SendMessageSetters as _,
+    SetMyCommandsSetters as _, SetWebhookSetters as _,
 };
 use teloxide::prelude::Requester;
 use teloxide::types::{
-    AllowedUpdate, BotCommand, CallbackQueryId, ChatId, InlineKeyboardButton, InlineKeyboardMarkup,
-    LinkPreviewOptions, MessageId, ParseMode, ReplyParameters, ThreadId, UpdateKind,
+    AllowedUpdate, BotCommand, CallbackQueryId, ChatId, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions,
+    MessageId, ParseMode, ReplyParameters, ThreadId, UpdateKind,
 };
 use teloxide::{Bot, RequestError};
 
 use super::{Channel, DrawnButton, Incoming, Outgoing, Pace, PollError, Polled, PushError, Verdict};
+use crate::clock::within;
 use crate::core::command::CATALOGUE;
 use crate::core::policy::{ChannelPolicy, Lang};
 use crate::core::time::Span;
@@ -138,21 +139,33 @@ fn keyboard(buttons: &[DrawnButton]) -> InlineKeyboardMarkup {
 }
 
 fn no_preview() -> LinkPreviewOptions {
-    LinkPreviewOptions { is_disabled: true, url: None, prefer_small_media: false, prefer_large_media: false, show_above_text: false }
+    LinkPreviewOptions {
+        is_disabled: true,
+        url: None,
+        prefer_small_media: false,
+        prefer_large_media: false,
+        show_above_text: false,
+    }
 }
 
 /// Runs a call under our own time limit. Past it nobody knows whether it arrived.
 async fn limited<T>(call: impl Future<Output = Result<T, RequestError>>) -> Result<T, Verdict> {
-    match tokio::time::timeout(CALL_TIMEOUT, call).await {
-        Ok(result) => result.map_err(|error| verdict::of(&error)),
-        Err(_) => Err(Verdict::uncertain("no answer in time")),
+    match within(CALL_TIMEOUT, call).await {
+        Some(result) => result.map_err(|error| verdict::of(&error)),
+        None => Err(Verdict::uncertain("no answer in time")),
     }
 }
 
 #[async_trait]
 impl Channel for Telegram {
     fn policy(&self) -> ChannelPolicy {
-        ChannelPolicy { kind: "telegram".into(), text_limit: Some(TEXT_LIMIT), edits: true, buttons: true, threads: true }
+        ChannelPolicy {
+            kind: "telegram".into(),
+            text_limit: Some(TEXT_LIMIT),
+            edits: true,
+            buttons: true,
+            threads: true,
+        }
     }
 
     fn pace(&self, target: &str) -> Pace {
@@ -246,10 +259,10 @@ impl Channel for Telegram {
             .offset(offset)
             .timeout(POLL_SECONDS)
             .allowed_updates([AllowedUpdate::Message, AllowedUpdate::CallbackQuery]);
-        let updates = match tokio::time::timeout(POLL_TIMEOUT, async { call.await }).await {
-            Ok(Ok(updates)) => updates,
-            Ok(Err(error)) => return Err(verdict::poll(&error)),
-            Err(_) => return Err(PollError::Later { error: "no answer in time".into(), wait: Span::secs(1) }),
+        let updates = match within(POLL_TIMEOUT, async { call.await }).await {
+            Some(Ok(updates)) => updates,
+            Some(Err(error)) => return Err(verdict::poll(&error)),
+            None => return Err(PollError::Later { error: "no answer in time".into(), wait: Span::secs(1) }),
         };
         let next = updates.iter().map(|u| i64::from(u.id.0) + 1).max().unwrap_or(since);
         Ok(Polled { incoming: updates.into_iter().filter_map(|u| receive::incoming(&self.name, u)).collect(), next })

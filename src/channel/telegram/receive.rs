@@ -3,7 +3,7 @@
 //! Edits are not asked for; forwarded messages, other bots and channel posts are nobody's word and are
 //! left out. An anonymous admin of a group is somebody, but nobody knows who: that gets a refusal.
 
-use teloxide::types::{CallbackQuery, Message, MaybeInaccessibleMessage, Update, UpdateKind, User};
+use teloxide::types::{CallbackQuery, MaybeInaccessibleMessage, Message, Update, UpdateKind, User};
 
 use crate::channel::Incoming;
 use crate::core::input::Origin;
@@ -49,7 +49,9 @@ fn from_tap(channel: &str, key: String, query: CallbackQuery) -> Option<Incoming
     let token = query.data?;
     let (target, receipt) = match query.message? {
         MaybeInaccessibleMessage::Regular(message) => (place(&message), message.id.0.to_string()),
-        MaybeInaccessibleMessage::Inaccessible(message) => (message.chat.id.0.to_string(), message.message_id.0.to_string()),
+        MaybeInaccessibleMessage::Inaccessible(message) => {
+            (message.chat.id.0.to_string(), message.message_id.0.to_string())
+        }
     };
     Some(Incoming {
         key,

@@ -61,7 +61,10 @@ fn of_unknown(text: &str, words: String) -> Verdict {
         Verdict::Locked(words)
     } else if text.contains("forbidden") || text.contains("thread not found") || text.contains("topic_closed") {
         Verdict::Gone(words)
-    } else if text.contains("too many requests") || text.contains("internal server error") || text.contains("bad gateway") {
+    } else if text.contains("too many requests")
+        || text.contains("internal server error")
+        || text.contains("bad gateway")
+    {
         Verdict::Retry { error: words, after: None, uncertain: !text.contains("too many") }
     } else {
         Verdict::Rejected(words)

@@ -83,7 +83,9 @@ impl Fleet {
             match request.body(body.clone()).send().await {
                 Ok(response) if response.status().is_server_error() => {}
                 Ok(response) if response.status().is_success() => return,
-                Ok(response) => return tracing::error!(status = %response.status(), event = body, "the demo's own report was refused"),
+                Ok(response) => {
+                    return tracing::error!(status = %response.status(), event = body, "the demo's own report was refused");
+                }
                 Err(_) => {}
             }
             self.sources.clock.sleep(Span(100 * i64::from(attempt + 1))).await;

@@ -54,11 +54,14 @@ async fn play(args: Args) -> Done {
     let folder = tempfile::tempdir().map_err(Failure::no)?;
     let control = TcpListener::bind("127.0.0.1:0").await.map_err(Failure::no)?;
     let secret = SystemEntropy.bytes::<32>();
-    let text = configuration(&args, &folder.path().join("demo.db"), control.local_addr().map_err(Failure::no)?, &secret);
+    let text =
+        configuration(&args, &folder.path().join("demo.db"), control.local_addr().map_err(Failure::no)?, &secret);
     let app = App::start(&Config::from_text(&text)?, Sources::system()).await.map_err(Failure::no)?;
     let link = app.sign_in_link(PERSON).await.map_err(Failure::no)?;
     println!("sereno is running. Open this link, once, as wide as a phone:\n\n  {link}\n");
-    println!("A fleet of six agents is about to start on a bug. Type /agents, /cost or /pause debug on the page,\nand answer what they ask. Ctrl-C ends the demo; nothing is kept.");
+    println!(
+        "A fleet of six agents is about to start on a bug. Type /agents, /cost or /pause debug on the page,\nand answer what they ask. Ctrl-C ends the demo; nothing is kept."
+    );
     let fleet = Fleet::new(app.address, secret.to_vec(), args.speed);
     let obeys = tokio::spawn(fleet::obey(fleet.clone(), control));
     let story = tokio::spawn(script::play(fleet));

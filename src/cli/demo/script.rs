@@ -23,8 +23,10 @@ struct Player {
 
 const ARCHITECT: Player = Player { id: "architect", name: "Architect", model: "claude-opus-4-5", task: "OSINT-12" };
 const DEBUGGER: Player = Player { id: "debugger", name: "Debugger", model: "claude-sonnet-4-5", task: "OSINT-12" };
-const SECURITY: Player = Player { id: "security", name: "Security", model: "deepseek/deepseek-chat-v3", task: "OSINT-12" };
-const IMPLEMENTER: Player = Player { id: "implementer", name: "Implementer", model: "openai/gpt-5.1-codex", task: "OSINT-12" };
+const SECURITY: Player =
+    Player { id: "security", name: "Security", model: "deepseek/deepseek-chat-v3", task: "OSINT-12" };
+const IMPLEMENTER: Player =
+    Player { id: "implementer", name: "Implementer", model: "openai/gpt-5.1-codex", task: "OSINT-12" };
 const DOCS: Player = Player { id: "docs", name: "Docs", model: "deepseek/deepseek-chat-v3", task: "OSINT-14" };
 const SCOUT: Player = Player { id: "scout", name: "Scout", model: "claude-opus-4-5", task: "OSINT-15" };
 
@@ -91,19 +93,19 @@ impl Hunt<'_> {
 
     async fn work(&self) -> Result<(), Stopped> {
         self.fleet.think(ARCHITECT.id, 4.0).await?;
-        self.at(5, ARCHITECT.call(12_340, 4_100, "0.42")).await;
+        self.at(5, ARCHITECT.call(12_340, 14_332, "0.42")).await;
         self.at(5, ARCHITECT.finished("Analyse", "3 hypotheses: DNS cache, race condition, time-out")).await;
         self.fleet.think(DEBUGGER.id, 4.0).await?;
-        self.at(10, DEBUGGER.call(3_420, 1_890, "0.45")).await;
+        self.at(10, DEBUGGER.call(100_000, 10_000, "0.45")).await;
         self.test_again_and_again().await?;
         self.ask_for_the_whole_suite().await?;
-        self.at(18, DEBUGGER.call(3_010, 1_540, "0.46")).await;
+        self.at(18, DEBUGGER.call(102_000, 10_267, "0.46")).await;
         self.at(18, DEBUGGER.finished("Reproduce", "Root cause found: race condition, line 247")).await;
         self.fleet.think(SECURITY.id, 5.0).await?;
-        self.at(24, SECURITY.call(9_200, 900, "0.14")).await;
+        self.at(24, SECURITY.call(437_000, 20_000, "0.14")).await;
         self.at(25, SECURITY.finished("Review", "Fix approved, no vulnerabilities")).await;
         self.fleet.think(IMPLEMENTER.id, 6.0).await?;
-        self.at(30, IMPLEMENTER.call(7_100, 4_020, "0.38")).await;
+        self.at(30, IMPLEMENTER.call(64_000, 30_000, "0.38")).await;
         let tests = json!({ "progress": { "tests_passed": 47, "tests_total": 47, "commits": 1 } });
         self.at(32, with(IMPLEMENTER.finished("Implement", "47/47 tests pass"), tests)).await;
         self.fleet.think(IMPLEMENTER.id, 3.0).await?;
@@ -131,7 +133,8 @@ impl Hunt<'_> {
     async fn ask_for_the_whole_suite(&self) -> Result<(), Stopped> {
         self.fleet.think(DEBUGGER.id, 4.0).await?;
         let action = json!({ "tool": "Bash", "input": { "command": "pytest tests/" }, "cwd": "/srv/osint" });
-        let ask = json!({ "id": "suite", "action": action, "reason": "The race only shows when the whole suite runs." });
+        let ask =
+            json!({ "id": "suite", "action": action, "reason": "The race only shows when the whole suite runs." });
         self.fleet.report(with(DEBUGGER.does("approval.requested"), json!({ "approval": ask }))).await;
         let call = json!({ "name": "Bash", "call_id": "suite", "input": { "command": "pytest tests/" } });
         if self.fleet.decision(DEBUGGER.id, "suite").await? {
@@ -153,13 +156,14 @@ async fn research(fleet: &Fleet) {
     let title = json!({ "id": "OSINT-15", "title": "Map 400 sources" });
     fleet.report(with(SCOUT.does("task.created"), json!({ "task": title }))).await;
     fleet.report(with(SCOUT.does("session.started"), json!({ "model": SCOUT.model }))).await;
-    for call in 1..=40_u64 {
+    for call in 1..=40 {
         let pause = if call <= 4 { 3.0 } else { 20.0 };
         if fleet.think(SCOUT.id, pause).await.is_err() {
             return;
         }
-        let cost = if call <= 4 { "1.31" } else { "0.07" };
-        fleet.report(SCOUT.call(182_000 + 900 * call, 11_000, cost)).await;
+        fleet
+            .report(if call <= 4 { SCOUT.call(182_000, 16_000, "1.31") } else { SCOUT.call(9_000, 1_000, "0.07") })
+            .await;
     }
     fleet.report(with(SCOUT.does("task.completed"), json!({ "message": "400 sources mapped" }))).await;
 }
@@ -172,12 +176,12 @@ async fn documentation(fleet: &Fleet) {
     if fleet.think(DOCS.id, 2.0).await.is_err() {
         return;
     }
-    fleet.report(DOCS.call(41_000, 6_200, "0.09")).await;
+    fleet.report(DOCS.call(301_000, 8_000, "0.09")).await;
     let limit = json!({ "type": "rate_limit", "message": "Rate limit exceeded", "retry_at": fleet.now().plus(Span::mins(15)).rfc3339() });
     fleet.report(with(DOCS.does("agent.status"), json!({ "status": "stopped", "error": limit }))).await;
     fleet.resumed(DOCS.id).await;
     if fleet.think(DOCS.id, 5.0).await.is_ok() {
-        fleet.report(DOCS.call(12_000, 3_800, "0.03")).await;
+        fleet.report(DOCS.call(95_000, 4_000, "0.03")).await;
         fleet.report(with(DOCS.does("task.completed"), json!({ "message": "12 pages updated" }))).await;
     }
 }

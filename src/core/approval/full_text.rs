@@ -24,11 +24,10 @@ impl World {
     /// The copy of an approval's card in a conversation.
     fn approval_copy(&self, approval: &Approval, channel: &str, target: &str) -> Option<u64> {
         let card = self.cards.get(&approval.card?)?;
-        card.copies.iter().copied().find(|number| {
-            self.copies
-                .get(number)
-                .is_some_and(|c| c.to.channel == channel && c.to.target == target)
-        })
+        card.copies
+            .iter()
+            .copied()
+            .find(|number| self.copies.get(number).is_some_and(|c| c.to.channel == channel && c.to.target == target))
     }
 
     /// Whether whoever reads in this conversation has been shown the whole text there.

@@ -1,9 +1,7 @@
 //! An approval as its card shows it.
 
 use super::{Approval, Receipt};
-use crate::core::message::{
-    ApprovalView, Button, ButtonStyle, DecidedView, ResultView, Shown, action_text,
-};
+use crate::core::message::{ApprovalView, Button, ButtonStyle, DecidedView, ResultView, Shown, action_text};
 use crate::core::policy::Verb;
 use crate::core::text;
 use crate::core::world::{Basis, Session, World};

@@ -22,7 +22,7 @@ const YES: &str = "yes";
 
 type Outcome = Result<Answer, Reason>;
 
-fn needed<'a>(call: &'a Call, place: usize) -> Result<&'a str, Reason> {
+fn needed(call: &Call, place: usize) -> Result<&str, Reason> {
     call.line.word(place).ok_or_else(|| missing(call, place))
 }
 
@@ -144,7 +144,9 @@ pub(super) fn pause(f: &mut Fold<'_>, call: &Call) -> Outcome {
 
 pub(super) fn resume(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let mut agents = targets(f, call, Verb::Resume)?;
-    agents.retain(|ix| f.w.agents[*ix].pause.is_some() || f.w.agents[*ix].reported != crate::core::status::Status::Running);
+    agents.retain(|ix| {
+        f.w.agents[*ix].pause.is_some() || f.w.agents[*ix].reported != crate::core::status::Status::Running
+    });
     if agents.is_empty() {
         return Err(Reason::AlreadySo { state: "running".into() });
     }
@@ -156,14 +158,13 @@ pub(super) fn resume(f: &mut Fold<'_>, call: &Call) -> Outcome {
 
 /// A pause that has not reached its agent yet must not reach it after the resume.
 fn withdraw_pause(f: &mut Fold<'_>, agent: Ix<Agent>) {
-    let under_way: Vec<String> = f
-        .w
-        .controls
-        .values()
-        .filter(|c| c.agent == agent && c.order == Order::Pause)
-        .filter(|c| matches!(c.state, ControlState::Asked | ControlState::Waiting))
-        .map(|c| c.id.clone())
-        .collect();
+    let under_way: Vec<String> =
+        f.w.controls
+            .values()
+            .filter(|c| c.agent == agent && c.order == Order::Pause)
+            .filter(|c| matches!(c.state, ControlState::Asked | ControlState::Waiting))
+            .map(|c| c.id.clone())
+            .collect();
     for id in under_way {
         f.end_control(&id, ControlState::Expired, RowState::Dropped, receipt::TOO_LATE);
     }
@@ -309,7 +310,14 @@ fn ask(f: &mut Fold<'_>, call: &Call, agents: &[Ix<Agent>], order: &Order) -> An
     Answer::Done(Reason::Done)
 }
 
-fn view(f: &Fold<'_>, call: &Call, verb: Verb, words: Option<String>, reassign: Option<(String, String)>, targets: Vec<ControlTarget>) -> ControlView {
+fn view(
+    f: &Fold<'_>,
+    call: &Call,
+    verb: Verb,
+    words: Option<String>,
+    reassign: Option<(String, String)>,
+    targets: Vec<ControlTarget>,
+) -> ControlView {
     ControlView {
         verb: verb.as_str().to_owned(),
         by: call.who.person.clone(),

@@ -7,8 +7,8 @@ use super::{Answer, Call};
 use crate::core::access::Actor;
 use crate::core::approval::Approval;
 use crate::core::message::{
-    AgentView, AgentsView, AlertsView, ApprovalsView, Content, Counts, HelpView, LogsView,
-    SessionView, SessionsView, StatusView, TaskView, TasksView, WhoamiView, WhyView,
+    AgentView, AgentsView, AlertsView, ApprovalsView, Content, Counts, HelpView, LogsView, SessionView, SessionsView,
+    StatusView, TaskView, TasksView, WhoamiView, WhyView,
 };
 use crate::core::reason::Reason;
 use crate::core::status::Status;
@@ -22,6 +22,7 @@ const MAX_ROWS: usize = 15;
 
 type Outcome = Result<Answer, Reason>;
 
+#[expect(clippy::unnecessary_wraps, reason = "every look ends with it, and a look can fail")]
 fn answer(content: Content) -> Outcome {
     Ok(Answer::Content(content))
 }
@@ -76,17 +77,19 @@ pub(super) fn agents(f: &mut Fold<'_>, call: &Call) -> Outcome {
         line.key("runtime").is_none_or(|runtime| agent.runtime == runtime)
             && line.key("team").is_none_or(|team| agent.tags.iter().any(|tag| tag == team))
             && task.is_none_or(|task| agent.task == Some(task))
-            && wanted.as_deref().is_none_or(|word| {
-                agent.status().as_str() == word || agent.name.to_lowercase().contains(word)
-            })
+            && wanted
+                .as_deref()
+                .is_none_or(|word| agent.status().as_str() == word || agent.name.to_lowercase().contains(word))
     };
-    let mut rows: Vec<_> = w
-        .agents
-        .iter()
-        .filter(|(_, agent)| fits(agent))
-        .filter_map(|(ix, _)| w.agent_row(ix))
-        .collect();
-    rows.sort_by(|a, b| (a.status, std::cmp::Reverse(a.last_seen), &a.who.name).cmp(&(b.status, std::cmp::Reverse(b.last_seen), &b.who.name)));
+    let mut rows: Vec<_> =
+        w.agents.iter().filter(|(_, agent)| fits(agent)).filter_map(|(ix, _)| w.agent_row(ix)).collect();
+    rows.sort_by(|a, b| {
+        (a.status, std::cmp::Reverse(a.last_seen), &a.who.name).cmp(&(
+            b.status,
+            std::cmp::Reverse(b.last_seen),
+            &b.who.name,
+        ))
+    });
     let more = rows.len().saturating_sub(MAX_ROWS);
     rows.truncate(MAX_ROWS);
     answer(Content::Agents(AgentsView {
@@ -104,13 +107,8 @@ pub(super) fn agent(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let agent = &f.w.agents[ix];
     let row = f.w.agent_row(ix).ok_or(Reason::NothingToDo)?;
     let can = f.w.policy.runtimes.get(&agent.runtime);
-    let mut sessions: Vec<_> = f
-        .w
-        .sessions
-        .iter()
-        .filter(|(_, s)| s.agent == ix)
-        .filter_map(|(ix, _)| f.w.session_row(ix))
-        .collect();
+    let mut sessions: Vec<_> =
+        f.w.sessions.iter().filter(|(_, s)| s.agent == ix).filter_map(|(ix, _)| f.w.session_row(ix)).collect();
     sessions.sort_by_key(|s| std::cmp::Reverse(s.started));
     sessions.truncate(5);
     answer(Content::Agent(AgentView {
@@ -127,16 +125,21 @@ pub(super) fn sessions(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let line = &call.line;
     let agent = line.key("agent").or(line.word(0)).map(|name| f.w.agent_named(name)).transpose()?;
     let task = line.key("task").map(|name| f.w.task_named(name)).transpose()?;
-    let mut rows: Vec<_> = f
-        .w
-        .sessions
-        .iter()
-        .filter(|(_, s)| agent.is_none_or(|a| s.agent == a))
-        .filter(|(_, s)| task.is_none_or(|t| s.task == Some(t)))
-        .filter(|(_, s)| line.key("runtime").is_none_or(|r| s.runtime == r))
-        .filter_map(|(ix, _)| f.w.session_row(ix))
-        .collect();
-    rows.sort_by(|a, b| (a.ended.is_some(), std::cmp::Reverse(a.started), &a.id).cmp(&(b.ended.is_some(), std::cmp::Reverse(b.started), &b.id)));
+    let mut rows: Vec<_> =
+        f.w.sessions
+            .iter()
+            .filter(|(_, s)| agent.is_none_or(|a| s.agent == a))
+            .filter(|(_, s)| task.is_none_or(|t| s.task == Some(t)))
+            .filter(|(_, s)| line.key("runtime").is_none_or(|r| s.runtime == r))
+            .filter_map(|(ix, _)| f.w.session_row(ix))
+            .collect();
+    rows.sort_by(|a, b| {
+        (a.ended.is_some(), std::cmp::Reverse(a.started), &a.id).cmp(&(
+            b.ended.is_some(),
+            std::cmp::Reverse(b.started),
+            &b.id,
+        ))
+    });
     let more = rows.len().saturating_sub(MAX_ROWS);
     rows.truncate(MAX_ROWS);
     let filter = Some(line.raw.clone()).filter(|raw| !raw.is_empty());
@@ -159,11 +162,17 @@ pub(super) fn session(f: &mut Fold<'_>, call: &Call) -> Outcome {
 
 pub(super) fn tasks(f: &mut Fold<'_>, _call: &Call) -> Outcome {
     let w = &*f.w;
-    let counts = Column::ALL.into_iter().map(|column| {
-        (column, number(w.tasks.iter().filter(|(_, t)| t.column == column).count()))
-    });
+    let counts = Column::ALL
+        .into_iter()
+        .map(|column| (column, number(w.tasks.iter().filter(|(_, t)| t.column == column).count())));
     let mut rows: Vec<_> = w.tasks.iter().filter_map(|(ix, _)| w.task_row(ix, f.at)).collect();
-    rows.sort_by(|a, b| (a.column.is_final(), std::cmp::Reverse(a.created), &a.label.id).cmp(&(b.column.is_final(), std::cmp::Reverse(b.created), &b.label.id)));
+    rows.sort_by(|a, b| {
+        (a.column.is_final(), std::cmp::Reverse(a.created), &a.label.id).cmp(&(
+            b.column.is_final(),
+            std::cmp::Reverse(b.created),
+            &b.label.id,
+        ))
+    });
     let more = rows.len().saturating_sub(MAX_ROWS);
     rows.truncate(MAX_ROWS);
     answer(Content::Tasks(TasksView { counts: counts.filter(|(_, n)| *n > 0).collect(), rows, more, at: f.at }))

@@ -90,10 +90,8 @@ fn find(word: &str) -> Result<&'static Spec, Reason> {
     if let Some(exact) = all().find(|spec| names(spec).any(|name| name == word)) {
         return Ok(exact);
     }
-    let begins: Vec<&Spec> = CATALOGUE
-        .listed()
-        .filter(|spec| !word.is_empty() && names(spec).any(|name| name.starts_with(word)))
-        .collect();
+    let begins: Vec<&Spec> =
+        CATALOGUE.listed().filter(|spec| !word.is_empty() && names(spec).any(|name| name.starts_with(word))).collect();
     match begins.as_slice() {
         [one] => Ok(one),
         [] => {
@@ -126,9 +124,9 @@ fn line(text: &str) -> Line {
     let mut line = Line { note, ..Line::default() };
     let mut words = split(text).into_iter().peekable();
     while let Some((word, was_quoted)) = words.next() {
-        let pair = word.split_once(':').filter(|(key, value)| {
-            !was_quoted && !value.is_empty() && KEYS.contains(&key.to_lowercase().as_str())
-        });
+        let pair = word
+            .split_once(':')
+            .filter(|(key, value)| !was_quoted && !value.is_empty() && KEYS.contains(&key.to_lowercase().as_str()));
         if let Some((key, value)) = pair {
             line.keys.insert(key.to_lowercase(), value.to_owned());
         } else if matches!(word.to_lowercase().as_str(), "for" | "por") && !was_quoted {

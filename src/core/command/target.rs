@@ -69,7 +69,7 @@ impl World {
                 [Some(&a.id), Some(&a.name), a.role.as_ref()].into_iter().flatten().map(move |n| (n.to_lowercase(), ix))
             })
             .collect();
-        self.pick("agent", name, &wanted, &names, |ix| self.agent_key(*ix))
+        pick("agent", name, &wanted, &names, |ix| self.agent_key(*ix))
     }
 
     /// One session by identity, a unique beginning of it, or the name of its agent.
@@ -78,9 +78,8 @@ impl World {
     /// When nothing, or more than one thing, has that name.
     pub fn session_named(&self, name: &str) -> Result<Ix<Session>, Reason> {
         let wanted = name.trim_start_matches('#').to_lowercase();
-        let names: Vec<(String, Ix<Session>)> =
-            self.sessions.iter().map(|(ix, s)| (s.id.to_lowercase(), ix)).collect();
-        let refused = match self.pick("session", name, &wanted, &names, |ix| self.sessions[*ix].short()) {
+        let names: Vec<(String, Ix<Session>)> = self.sessions.iter().map(|(ix, s)| (s.id.to_lowercase(), ix)).collect();
+        let refused = match pick("session", name, &wanted, &names, |ix| self.sessions[*ix].short()) {
             Ok(ix) => return Ok(ix),
             Err(refused) => refused,
         };
@@ -101,7 +100,7 @@ impl World {
                 [Some(&t.id), t.title.as_ref()].into_iter().flatten().map(move |n| (n.to_lowercase(), ix))
             })
             .collect();
-        self.pick("task", name, &wanted, &names, |ix| self.tasks[*ix].id.clone())
+        pick("task", name, &wanted, &names, |ix| self.tasks[*ix].id.clone())
     }
 
     /// An alert by number, with or without its letter; the last open one when none is named.
@@ -117,42 +116,42 @@ impl World {
         let alert = digits.parse().ok().and_then(|number: u64| self.alerts.get(&number));
         alert.ok_or_else(|| Reason::NotFound { what: "alert".into(), name: name.to_owned(), nearest: None })
     }
+}
 
-    fn pick<I: Copy + PartialEq>(
-        &self,
-        what: &str,
-        typed: &str,
-        wanted: &str,
-        names: &[(String, I)],
-        label: impl Fn(&I) -> String,
-    ) -> Result<I, Reason> {
-        let fitting = |fits: &dyn Fn(&str) -> bool| {
-            let mut found: Vec<I> = Vec::new();
-            for (name, ix) in names {
-                if fits(name) && !found.contains(ix) {
-                    found.push(*ix);
-                }
+/// The one thing that a name means: exactly, or as the beginning of one name alone.
+fn pick<I: Copy + PartialEq>(
+    what: &str,
+    typed: &str,
+    wanted: &str,
+    names: &[(String, I)],
+    label: impl Fn(&I) -> String,
+) -> Result<I, Reason> {
+    let fitting = |fits: &dyn Fn(&str) -> bool| {
+        let mut found: Vec<I> = Vec::new();
+        for (name, ix) in names {
+            if fits(name) && !found.contains(ix) {
+                found.push(*ix);
             }
-            found
-        };
-        let exact = fitting(&|name| name == wanted);
-        let found = if exact.is_empty() { fitting(&|name| !wanted.is_empty() && name.starts_with(wanted)) } else { exact };
-        match found.as_slice() {
-            [one] => Ok(*one),
-            [] => {
-                let near = names
-                    .iter()
-                    .map(|(name, _)| (strsim::damerau_levenshtein(name, wanted), name))
-                    .filter(|(distance, name)| *distance <= 1 + name.chars().count() / 3)
-                    .min();
-                let nearest = near.map(|(_, name)| name.clone());
-                Err(Reason::NotFound { what: what.into(), name: typed.into(), nearest })
-            }
-            many => Err(Reason::Ambiguous {
-                what: what.into(),
-                name: typed.into(),
-                candidates: many.iter().take(MAX_CANDIDATES).map(label).collect(),
-            }),
         }
+        found
+    };
+    let exact = fitting(&|name| name == wanted);
+    let found = if exact.is_empty() { fitting(&|name| !wanted.is_empty() && name.starts_with(wanted)) } else { exact };
+    match found.as_slice() {
+        [one] => Ok(*one),
+        [] => {
+            let near = names
+                .iter()
+                .map(|(name, _)| (strsim::damerau_levenshtein(name, wanted), name))
+                .filter(|(distance, name)| *distance <= 1 + name.chars().count() / 3)
+                .min();
+            let nearest = near.map(|(_, name)| name.clone());
+            Err(Reason::NotFound { what: what.into(), name: typed.into(), nearest })
+        }
+        many => Err(Reason::Ambiguous {
+            what: what.into(),
+            name: typed.into(),
+            candidates: many.iter().take(MAX_CANDIDATES).map(label).collect(),
+        }),
     }
 }

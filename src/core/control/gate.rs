@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ControlState, Order};
 use crate::core::arena::Ix;
+use crate::core::reason::Reason;
 use crate::core::schedule::Timer;
 use crate::core::step::{Fold, Reply};
-use crate::core::reason::Reason;
 use crate::core::time::Span;
 use crate::core::world::Session;
 

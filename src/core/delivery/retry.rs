@@ -7,9 +7,7 @@ use crate::core::policy::Severity;
 use crate::core::time::{Span, Ts};
 
 /// How urgently something is sent, and how stubbornly.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// A question that a person must decide, or what they decided on its way to the runtime.
@@ -72,14 +70,7 @@ impl Class {
     ///
     /// The delay is the class's base times a factor between 0.5 and 1.0 that `id` and `attempts`
     /// determine, and at least what the platform asked for.
-    pub fn next_attempt(
-        self,
-        id: &str,
-        attempts: u32,
-        uncertain: u32,
-        now: Ts,
-        wish: Option<Span>,
-    ) -> Option<Ts> {
+    pub fn next_attempt(self, id: &str, attempts: u32, uncertain: u32, now: Ts, wish: Option<Span>) -> Option<Ts> {
         if uncertain > self.uncertain_limit() {
             return None;
         }

@@ -20,7 +20,9 @@ pub fn action_text(action: &Action) -> (String, String) {
     let whole = match &action.input {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Object(map) => map.iter().map(|(key, value)| format!("{key}: {}", plain(value))).collect::<Vec<_>>().join("\n"),
+        Value::Object(map) => {
+            map.iter().map(|(key, value)| format!("{key}: {}", plain(value))).collect::<Vec<_>>().join("\n")
+        }
         other => other.to_string(),
     };
     let about = ["file_path", "path", "notebook_path", "url", "query", "pattern"].into_iter().find_map(field);
@@ -71,9 +73,8 @@ impl World {
     pub fn agent_row(&self, ix: Ix<Agent>) -> Option<AgentRow> {
         let agent = self.agents.get(ix)?;
         let session = agent.session.and_then(|s| self.sessions.get(s)).filter(|s| s.agent == ix);
-        let wants = (agent.asking > 0)
-            .then(|| self.approvals.values().find(|a| a.agent == ix && a.is_pending()))
-            .flatten();
+        let wants =
+            (agent.asking > 0).then(|| self.approvals.values().find(|a| a.agent == ix && a.is_pending())).flatten();
         let sums = session.map_or(&agent.sums, |s| &s.sums);
         let known = session.map_or(agent.sums.calls > 0, |s| s.basis != Basis::Unknown);
         Some(AgentRow {
@@ -112,7 +113,7 @@ impl World {
             last_seen: session.last_seen,
             sums: session.sums,
             basis: session.basis,
-            difference: session.difference,
+            difference: session.difference.worth_telling(),
             cwd: session.cwd.clone(),
             branch: session.branch.clone(),
         })

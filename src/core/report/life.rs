@@ -20,16 +20,13 @@ impl Fold<'_> {
             self.fault(ix, event);
             return;
         };
-        match Status::read(word) {
+        if let Some(status) = Status::read(word) {
+            self.report(ix, status, event);
             // A paused agent says so because a person paused it, or by itself.
-            Some(status) => {
-                self.report(ix, status, event);
-                self.confirm_by_status(ix, status);
-            }
-            None => {
-                self.w.agents[ix].phase = Some(word.to_owned());
-                self.report(ix, Status::Running, event);
-            }
+            self.confirm_by_status(ix, status);
+        } else {
+            self.w.agents[ix].phase = Some(word.to_owned());
+            self.report(ix, Status::Running, event);
         }
     }
 
@@ -39,6 +36,9 @@ impl Fold<'_> {
         let status = word.map_or(Some(Status::Running), Status::read);
         let phase = word.filter(|_| status.is_none()).map(str::to_owned);
         let status = status.unwrap_or(Status::Running);
+        if status == Status::Running {
+            self.task_is_worked_on(about);
+        }
         let about_it = &mut self.w.sessions[session];
         about_it.status = status;
         about_it.phase.clone_from(&phase);
@@ -186,13 +186,14 @@ impl Fold<'_> {
                 session.status = Status::Running;
             }
         }
+        self.task_is_worked_on(about);
         let Some(ix) = about.agent else { return };
-        if self.w.agents[ix].reported != Status::Running {
-            self.report(ix, Status::Running, event);
-        } else {
+        if self.w.agents[ix].reported == Status::Running {
             // What went wrong before does not matter any more once work goes on.
             self.w.agents[ix].fault.clone_from(&event.error);
             self.fact_changed(Scope::Agent(ix));
+        } else {
+            self.report(ix, Status::Running, event);
         }
     }
 }

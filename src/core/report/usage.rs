@@ -38,7 +38,13 @@ impl Fold<'_> {
 
     /// What running totals have grown by since the last report. Reported totals may also be lowered by
     /// the runtime (a correction): then the difference is negative, and sums follow.
-    fn beyond_last_total(&mut self, about: &About, model: &str, tokens: Tokens, cost: Option<Micros>) -> (Tokens, Option<Micros>) {
+    fn beyond_last_total(
+        &mut self,
+        about: &About,
+        model: &str,
+        tokens: Tokens,
+        cost: Option<Micros>,
+    ) -> (Tokens, Option<Micros>) {
         let Some(session) = about.session else { return (tokens, cost) };
         let totals = &mut self.w.sessions[session].totals;
         let place = totals.iter().position(|(have, ..)| have == model);

@@ -40,6 +40,17 @@ impl Fold<'_> {
         }
     }
 
+    /// Work has begun on a task that was waiting for it.
+    pub(super) fn task_is_worked_on(&mut self, about: &About) {
+        let Some(ix) = about.task else { return };
+        let task = &mut self.w.tasks[ix];
+        if task.column < Column::Running {
+            task.column = Column::Running;
+            task.started = Some(about.time);
+            self.fact_changed(Scope::Task(ix));
+        }
+    }
+
     pub(super) fn task_over(&mut self, about: &About, event: &Event) {
         let Some(ix) = about.task else { return };
         let ok = event.kind == EventKind::TaskCompleted;
@@ -92,10 +103,6 @@ impl Fold<'_> {
         let Some(ix) = about.task else { return };
         let task = &mut self.w.tasks[ix];
         task.step(&step.name, ok);
-        if task.column < Column::Running {
-            task.column = Column::Running;
-            task.started = Some(about.time);
-        }
         if let Some(ok) = ok {
             self.milestone(ix, about, event, ok);
         }
@@ -225,9 +232,8 @@ impl World {
     pub fn cents_by_agent(&self, task: &Task) -> Vec<(String, i64)> {
         let costs: Vec<Micros> = task.agents.iter().map(|(_, sums)| sums.cost).collect();
         let (cents, _) = money::apportion_cents(&costs);
-        let names = task.agents.iter().map(|(ix, _)| {
-            self.agents.get(*ix).map_or_else(|| "?".into(), |a| a.name.clone())
-        });
+        let names =
+            task.agents.iter().map(|(ix, _)| self.agents.get(*ix).map_or_else(|| "?".into(), |a| a.name.clone()));
         names.zip(cents).collect()
     }
 }

@@ -7,14 +7,11 @@ use cel::{Program, Value};
 
 use super::{Condition, Op, Rule, RuleBook, RuleIx, STANDARD, ScopeIndex};
 use crate::core::policy::{RuleSpec, ScopeKind};
-use crate::core::signal::{
-    CATALOGUE, Entry, Gauge, Measure, Ratio, Shape, Signal, TextSignal, Timed, WindowSpec,
-};
+use crate::core::signal::{CATALOGUE, Entry, Gauge, Measure, Ratio, Shape, Signal, TextSignal, Timed, WindowSpec};
 use crate::core::time::Span;
 
 /// CEL functions that conditions may use besides operators and signals.
-const FUNCTIONS: &[&str] =
-    &["contains", "startsWith", "endsWith", "size", "int", "double", "string"];
+const FUNCTIONS: &[&str] = &["contains", "startsWith", "endsWith", "size", "int", "double", "string"];
 
 /// Why a rule cannot be compiled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,9 +49,7 @@ impl RuleBook {
         let index = &mut self.scopes[spec.per as usize];
         let mut reader = Reader { index, per: spec.per, found: Vec::new(), texts: Vec::new(), moments: Vec::new() };
         let mut expression = program.expression().clone();
-        reader
-            .rewrite(&mut expression)
-            .map_err(|(message, id)| error(message, place(id)))?;
+        reader.rewrite(&mut expression).map_err(|(message, id)| error(message, place(id)))?;
         let Reader { found, texts, moments, .. } = reader;
         if found.is_empty() {
             let hint = "the condition reads no signal, so it could never change; write for example cost('10m') > 5";
@@ -78,9 +73,7 @@ fn assemble(
     let plain = plain_comparison(&expression);
     let grows_only = matches!(plain, Some((Op::Greater | Op::GreaterEquals, _)))
         && matches!(signals[0], Signal::Sum(..) | Signal::Repeats(_));
-    let reads_window = signals
-        .iter()
-        .any(|s| matches!(s, Signal::Sum(..) | Signal::Ratio(..) | Signal::Repeats(_)));
+    let reads_window = signals.iter().any(|s| matches!(s, Signal::Sum(..) | Signal::Ratio(..) | Signal::Repeats(_)));
     let condition = match plain {
         Some((op, threshold)) if !matches!(signals[0], Signal::Text(_)) => Condition::Compare(op, threshold),
         _ => Condition::Expression(expression),
@@ -114,9 +107,7 @@ impl ScopeIndex {
         let spans = rule.moments.iter().map(|(_, span)| *span);
         let losses = rule.signals.iter().filter_map(|signal| match signal {
             Signal::Sum(window, _) => Some(self.windows[usize::from(*window)].span),
-            Signal::Ratio(_, windows) => {
-                windows.iter().map(|w| self.windows[usize::from(*w)].span).min()
-            }
+            Signal::Ratio(_, windows) => windows.iter().map(|w| self.windows[usize::from(*w)].span).min(),
             Signal::Repeats(span) => Some(*span),
             _ => None,
         });
@@ -192,7 +183,10 @@ impl Reader<'_> {
                 let name = call.func_name.clone();
                 let signal = self.call(&name, &call.args).map_err(|m| (m, id))?;
                 if matches!(signal, Signal::Timed(_)) {
-                    return Err((format!("{name}() can only be compared with a constant, as in {name}() > 15 * 60"), id));
+                    return Err((
+                        format!("{name}() can only be compared with a constant, as in {name}() > 15 * 60"),
+                        id,
+                    ));
                 }
                 let text = written(&name, &call.args);
                 node.expr = self.replace(signal, text);
@@ -293,9 +287,7 @@ impl Reader<'_> {
             }
             _ => return Err(format!("write {}", entry.example())),
         };
-        let sum = |this: &mut Self, measure, scale| {
-            Ok(Signal::Sum(this.window(measure, text)?, scale))
-        };
+        let sum = |this: &mut Self, measure, scale| Ok(Signal::Sum(this.window(measure, text)?, scale));
         match name {
             "cost" => sum(self, Measure::Cost, 1e6),
             "tokens" => sum(self, Measure::Tokens, 1.0),

@@ -123,12 +123,7 @@ pub struct Entry {
     pub means: &'static str,
 }
 
-const fn entry(
-    name: &'static str,
-    shape: Shape,
-    unit: &'static str,
-    means: &'static str,
-) -> Entry {
+const fn entry(name: &'static str, shape: Shape, unit: &'static str, means: &'static str) -> Entry {
     Entry { name, shape, unit, means }
 }
 
@@ -142,7 +137,12 @@ pub const CATALOGUE: &[Entry] = &[
     entry("timeouts", Shape::Window, "count", "faults of type timeout"),
     entry("error_rate", Shape::Window, "0 to 1", "faults per model or tool call"),
     entry("timeout_rate", Shape::Window, "0 to 1", "timeouts per model or tool call"),
-    entry("success_rate", Shape::Window, "0 to 1", "share of tasks and sessions that ended well; 1 while none has ended"),
+    entry(
+        "success_rate",
+        Shape::Window,
+        "0 to 1",
+        "share of tasks and sessions that ended well; 1 while none has ended",
+    ),
     entry("latency", Shape::Window, "seconds", "mean duration of timed model and tool calls"),
     entry("repeats", Shape::Window, "count", "how often the most repeated tool call was made with equal arguments"),
     entry("idle", Shape::Call, "seconds", "since the last sign of life of an agent that should give some"),

@@ -46,12 +46,8 @@ impl World {
                 let agent = self.agents.get(ix)?;
                 (agent.idle(Ts(i64::MAX)) > Span(0)).then_some(agent.last_seen)
             }
-            (Timed::InTool, Scope::Agent(ix)) => {
-                self.agents.get(ix)?.open_tools.iter().map(|(_, since)| *since).min()
-            }
-            (Timed::ApprovalWait, Scope::Agent(ix)) if self.agents.get(ix)?.asking > 0 => {
-                self.waits_since(ix)
-            }
+            (Timed::InTool, Scope::Agent(ix)) => self.agents.get(ix)?.open_tools.iter().map(|(_, since)| *since).min(),
+            (Timed::ApprovalWait, Scope::Agent(ix)) if self.agents.get(ix)?.asking > 0 => self.waits_since(ix),
             (Timed::Age, Scope::Session(ix)) => {
                 let session = self.sessions.get(ix)?;
                 session.ended.is_none().then_some(session.started)
@@ -118,10 +114,7 @@ impl<'a> ScopeReading<'a> {
                 let progress = match self.scope {
                     Scope::Task(ix) => self.world.tasks.get(ix).map(|t| t.progress),
                     Scope::Session(ix) => self.world.sessions.get(ix).map(|s| s.progress),
-                    _ => self
-                        .agent()
-                        .and_then(|a| self.world.sessions.get(a.session?))
-                        .map(|s| s.progress),
+                    _ => self.agent().and_then(|a| self.world.sessions.get(a.session?)).map(|s| s.progress),
                 };
                 progress.and_then(|p| p.percent).unwrap_or(0.0)
             }
@@ -301,9 +294,12 @@ impl Fold<'_> {
         let rules = &self.w.rules;
         let index = rules.scope(scope.kind());
         let timed = index.timed.iter().filter_map(|ix| rules.rules.get(*ix as usize));
-        let open = self.w.signals(scope)?.open.iter().filter_map(|number| {
-            rules.find(&self.w.alerts.get(number)?.rule).map(|(_, rule)| rule)
-        });
+        let open = self
+            .w
+            .signals(scope)?
+            .open
+            .iter()
+            .filter_map(|number| rules.find(&self.w.alerts.get(number)?.rule).map(|(_, rule)| rule));
         let mut due = self.silence_due(scope);
         for (rule, is_open) in timed.map(|r| (r, false)).chain(open.map(|r| (r, true))) {
             for (signal, after) in &rule.moments {

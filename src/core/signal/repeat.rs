@@ -67,11 +67,7 @@ impl Calls {
     pub fn repeated(&self, span: Span, now: Ts) -> Option<Repeated> {
         let most = self.most(span, now);
         let count_of = |digest: u64| self.within(span, now).filter(|c| c.digest == digest).count();
-        let top = self
-            .within(span, now)
-            .filter(|c| u32::try_from(count_of(c.digest)) == Ok(most))
-            .last()?
-            .digest;
+        let top = self.within(span, now).filter(|c| u32::try_from(count_of(c.digest)) == Ok(most)).last()?.digest;
         let calls: Vec<&Call> = self.within(span, now).filter(|c| c.digest == top).collect();
         let mut results = calls.iter().filter_map(|c| c.result.as_deref());
         let first = results.next().map(str::to_owned);

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::core::time::{Span, Ts};
 
 const BUCKETS: usize = 12;
+/// The same as a difference of bucket numbers.
+const RING: i64 = 12;
 
 /// What a window adds up.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Measure {
     /// Micro-dollars.
     Cost,
@@ -53,7 +53,7 @@ pub struct WindowSpec {
 impl WindowSpec {
     /// Milliseconds of one bucket.
     const fn width(&self) -> i64 {
-        let width = self.span.0 / BUCKETS as i64;
+        let width = self.span.0 / RING;
         if width < 1 { 1 } else { width }
     }
 
@@ -76,14 +76,14 @@ struct Ring {
 
 impl Ring {
     fn slot(bucket: i64) -> usize {
-        usize::try_from(bucket.rem_euclid(BUCKETS as i64)).unwrap_or(0)
+        usize::try_from(bucket.rem_euclid(RING)).unwrap_or(0)
     }
 
     fn advance(&mut self, bucket: i64) {
         if bucket <= self.head {
             return;
         }
-        let steps = (bucket - self.head).min(BUCKETS as i64);
+        let steps = (bucket - self.head).min(RING);
         for step in 1..=steps {
             let slot = Self::slot(bucket - steps + step);
             self.total -= self.sums[slot];
@@ -94,7 +94,7 @@ impl Ring {
 
     fn add(&mut self, bucket: i64, amount: i64) {
         // Older than the window: it would only be counted to be forgotten at once.
-        if bucket <= self.head - BUCKETS as i64 {
+        if bucket <= self.head - RING {
             return;
         }
         self.advance(bucket);
@@ -105,11 +105,11 @@ impl Ring {
 
     /// The bucket number at which the oldest non-zero bucket leaves.
     fn next_loss(&self) -> Option<i64> {
-        (0..BUCKETS as i64)
+        (0..RING)
             .rev()
             .map(|age| self.head - age)
             .find(|bucket| self.sums[Self::slot(*bucket)] != 0)
-            .map(|bucket| bucket + BUCKETS as i64)
+            .map(|bucket| bucket + RING)
     }
 }
 
@@ -159,9 +159,6 @@ impl Windows {
 
     /// Keeps only the windows that the new registry still has, under their new indices.
     pub fn renumber(&mut self, new_ix: impl Fn(WindowIx) -> Option<WindowIx>) {
-        self.0 = std::mem::take(&mut self.0)
-            .into_iter()
-            .filter_map(|(ix, ring)| Some((new_ix(ix)?, ring)))
-            .collect();
+        self.0 = std::mem::take(&mut self.0).into_iter().filter_map(|(ix, ring)| Some((new_ix(ix)?, ring))).collect();
     }
 }

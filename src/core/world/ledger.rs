@@ -72,11 +72,8 @@ impl Ledger {
             if key.at < kept {
                 continue;
             }
-            let key = if key.at < fine {
-                CellKey { at: floor(key.at, Span::hours(1)), task: None, ..key }
-            } else {
-                key
-            };
+            let key =
+                if key.at < fine { CellKey { at: floor(key.at, Span::hours(1)), task: None, ..key } } else { key };
             *self.0.entry(key).or_default() += sums;
         }
     }

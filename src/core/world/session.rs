@@ -153,9 +153,10 @@ impl Session {
         }
     }
 
-    /// The short form that people see and type: the first eight characters.
+    /// The short form that people see and type: the first eight characters of what is longer than twelve.
     pub fn short(&self) -> String {
-        self.id.chars().take(8).collect()
+        let whole = self.id.chars().count() <= 12;
+        self.id.chars().take(if whole { 12 } else { 8 }).collect()
     }
 
     /// Adds a line to the log.

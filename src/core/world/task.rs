@@ -56,9 +56,7 @@ pub struct Task {
 }
 
 /// Where a task stands.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Column {
@@ -71,8 +69,7 @@ pub enum Column {
 
 impl Column {
     /// Every column, in board order.
-    pub const ALL: [Self; 5] =
-        [Self::Inbox, Self::Assigned, Self::Running, Self::Completed, Self::Failed];
+    pub const ALL: [Self; 5] = [Self::Inbox, Self::Assigned, Self::Running, Self::Completed, Self::Failed];
 
     /// The word in code and tables.
     pub const fn as_str(self) -> &'static str {
@@ -127,11 +124,8 @@ impl Task {
 
     /// Takes over what an event says about it.
     pub fn describe(&mut self, said: &TaskRef) {
-        for (known, said) in [
-            (&mut self.title, &said.title),
-            (&mut self.kind, &said.kind),
-            (&mut self.url, &said.url),
-        ] {
+        for (known, said) in [(&mut self.title, &said.title), (&mut self.kind, &said.kind), (&mut self.url, &said.url)]
+        {
             if said.is_some() {
                 known.clone_from(said);
             }

@@ -14,7 +14,7 @@ use crate::render::FILES;
 pub static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
     for name in ["page.css", "page.js"] {
-        hash.update(FILES.get_file(format!("web/{name}")).map(|f| f.contents()).unwrap_or_default());
+        hash.update(FILES.get_file(format!("web/{name}")).map(include_dir::File::contents).unwrap_or_default());
     }
     hex::encode(&hash.finalize()[..6])
 });

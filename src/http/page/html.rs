@@ -19,7 +19,8 @@ use crate::core::time::{Ts, zone};
 use crate::render::{FILES, Words};
 
 /// Views of the bottom bar: address, key of the word, sign.
-const VIEWS: [(&str, &str, &str); 4] = [("/", "feed", "🔔"), ("/agents", "agents", "🤖"), ("/cost", "cost", "💰"), ("/more", "more", "⋯")];
+const VIEWS: [(&str, &str, &str); 4] =
+    [("/", "feed", "🔔"), ("/agents", "agents", "🤖"), ("/cost", "cost", "💰"), ("/more", "more", "⋯")];
 
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut env = Environment::new();
@@ -61,7 +62,8 @@ pub fn page(visitor: &Visitor, view: &str, content: &impl Serialize) -> Html<Str
 /// Only what a view holds, for refreshing it in place.
 pub fn fragment(visitor: &Visitor, view: &str, content: &impl Serialize) -> Html<String> {
     let words = Value::from(Serde(&Words::of(visitor.lang).0));
-    let shared = context! { view, w => words, v => Value::from(Serde(content)), lang => visitor.lang.as_str(), base => "bare" };
+    let shared =
+        context! { view, w => words, v => Value::from(Serde(content)), lang => visitor.lang.as_str(), base => "bare" };
     render(view, shared)
 }
 

@@ -128,7 +128,8 @@ async fn act(State(door): State<Shared>, writer: Writer, body: Json<Act>) -> Res
     let Visitor { person, .. } = &writer.0;
     let token = door.tokens.read(&body.token, &door.page.0, person);
     let token = token.ok_or_else(|| Problem::new(403, "This button is not one of yours."))?;
-    let invocation = Invocation { text: body.why.trim().to_owned(), tap: Some(tap(&token, None)), ..said(&door, person) };
+    let invocation =
+        Invocation { text: body.why.trim().to_owned(), tap: Some(tap(&token, None)), ..said(&door, person) };
     answer(&door, &writer.0, invocation).await
 }
 

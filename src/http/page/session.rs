@@ -124,7 +124,8 @@ pub async fn sign_in(State(door): State<Shared>, headers: HeaderMap, body: Json<
     }
     let name = cookie_name(&door);
     let secure = if name.starts_with("__Host-") { "; Secure" } else { "" };
-    let cookie = format!("{name}={session}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}", SESSION_LIVES.0 / 1000);
+    let cookie =
+        format!("{name}={session}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}", SESSION_LIVES.0 / 1000);
     let cookie = HeaderValue::from_str(&cookie).map_err(|_| Problem::new(500, "The session could not be set."))?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }

@@ -109,7 +109,11 @@ enum Happened {
 }
 
 /// `GET /stream`
-pub async fn stream(State(door): State<Shared>, headers: HeaderMap, Query(query): Query<Since>) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+pub async fn stream(
+    State(door): State<Shared>,
+    headers: HeaderMap,
+    Query(query): Query<Since>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let visitor = session::visitor(&door, &headers).await?.ok_or_else(Problem::unauthorized)?;
     let resumed = headers.get("last-event-id").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
     let watching = Watching {

@@ -11,14 +11,13 @@ use serde_json::{Value, json};
 
 use super::super::Shared;
 use super::super::problem::Problem;
+use super::html;
 use super::session::{self, Visitor};
 use super::stream::{self, Summary};
-use super::html;
 use crate::core::command::CATALOGUE;
 use crate::core::message::AgentRow;
 use crate::core::money::{self, Micros, Sums};
 use crate::core::time::{Span, Ts, zone};
-
 
 /// Agents that the view lists.
 const AGENTS: i64 = 500;
@@ -69,7 +68,13 @@ pub async fn agents(State(door): State<Shared>, headers: HeaderMap) -> Result<Re
     view!(door, headers, "agents", |visitor| {
         let now = door.sources.now();
         let mut rows = door.store.agents(now.minus(LISTED), AGENTS).await?;
-        rows.sort_by(|a, b| (a.status, std::cmp::Reverse(a.last_seen), &a.who.name).cmp(&(b.status, std::cmp::Reverse(b.last_seen), &b.who.name)));
+        rows.sort_by(|a, b| {
+            (a.status, std::cmp::Reverse(a.last_seen), &a.who.name).cmp(&(
+                b.status,
+                std::cmp::Reverse(b.last_seen),
+                &b.who.name,
+            ))
+        });
         let rows = rows.into_iter().map(|row| line(row, &visitor)).collect();
         AgentsPage { head: stream::summary(&door, &visitor).await?, rows }
     })

@@ -27,7 +27,14 @@ const LONGEST_HOLD: Span = Span::mins(55);
 const COME_BACK: Span = Span::secs(5);
 
 /// Answers a request once everything that it waits for has happened.
-pub async fn answer(door: Shared, name: String, runtime: Arc<dyn Runtime>, decoded: Decoded, held: Option<Held>, appended: Vec<Appended>) -> Result<Response, Problem> {
+pub async fn answer(
+    door: Shared,
+    name: String,
+    runtime: Arc<dyn Runtime>,
+    decoded: Decoded,
+    held: Option<Held>,
+    appended: Vec<Appended>,
+) -> Result<Response, Problem> {
     let gate = appended.first().and_then(|a| a.reply.as_ref()).and_then(|reply| reply.gate.clone());
     let standing = standing(&door, &name, &decoded).await?;
     let decided = standing.as_ref().filter(|row| row.state != "pending");
@@ -122,7 +129,8 @@ impl Drop for Leaver {
         if self.answered {
             return;
         }
-        let (door, name, runtime, approval) = (self.door.clone(), self.name.clone(), self.runtime.clone(), self.approval.clone());
+        let (door, name, runtime, approval) =
+            (self.door.clone(), self.name.clone(), self.runtime.clone(), self.approval.clone());
         tokio::spawn(async move {
             door.sources.clock.sleep(COME_BACK).await;
             if runtime.is_abandoned(&approval) {

@@ -19,9 +19,12 @@ pub async fn to_question(decoded: &Decoded, decided: Option<&Approval>, held: Op
     let body = match (decided, held) {
         (Some(approval), _) => from_approval(&decoded.kind, approval),
         (None, Some(held)) => match held.wait().await {
-            Some(Release { order: Order::Decide { verdict, outcome, note, stop, .. }, by }) => {
-                decision(&decoded.kind, verdict == Verdict::Approved, &words(&outcome, Some(&by), note.as_deref()), stop)
-            }
+            Some(Release { order: Order::Decide { verdict, outcome, note, stop, .. }, by }) => decision(
+                &decoded.kind,
+                verdict == Verdict::Approved,
+                &words(&outcome, Some(&by), note.as_deref()),
+                stop,
+            ),
             Some(Release { by, .. }) => stop_now(&by),
             None => silence(decoded),
         },
@@ -73,7 +76,10 @@ fn words(outcome: &str, by: Option<&str>, note: Option<&str>) -> String {
     match outcome {
         "approved" => format!("Approved{by}{note}"),
         "denied" => format!("Denied{by}{note}"),
-        "expired" => "Nobody answered in time, so it was not run. This is silence, not a refusal: you may ask again later.".into(),
+        "expired" => {
+            "Nobody answered in time, so it was not run. This is silence, not a refusal: you may ask again later."
+                .into()
+        }
         "cancelled" => "The request was withdrawn, so it was not run.".into(),
         _ => "The request was replaced by a newer one, so it was not run.".into(),
     }

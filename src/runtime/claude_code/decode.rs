@@ -8,9 +8,7 @@ use serde_json::Value;
 use super::GateHook;
 use crate::core::control::Point;
 use crate::core::digest::{self, Digest};
-use crate::core::event::{
-    Action, AgentRef, Ask, Author, Event, EventKind, Fault, SessionRef, ToolCall, Usage,
-};
+use crate::core::event::{Action, AgentRef, Ask, Author, Event, EventKind, Fault, SessionRef, ToolCall, Usage};
 use crate::core::money::Micros;
 use crate::core::text;
 use crate::core::time::Ts;
@@ -143,10 +141,13 @@ pub fn decode(hook: &Hook<'_>, identity: &Identity<'_>, gate: GateHook) -> Decod
     let mut events = vec![event(hook)];
     let mut asks = None;
     if asks_here {
-        let external = identity.delivery.map(str::to_owned).unwrap_or_else(|| {
-            let call = identity.call.or(hook.text("tool_use_id"));
-            call.map_or_else(|| base.clone(), |call| format!("{}/{call}/{}", hook.session, identity.now.0))
-        });
+        let external = identity.delivery.map_or_else(
+            || {
+                let call = identity.call.or(hook.text("tool_use_id"));
+                call.map_or_else(|| base.clone(), |call| format!("{}/{call}/{}", hook.session, identity.now.0))
+            },
+            str::to_owned,
+        );
         let request = question(hook, &external);
         if hook.event == "PermissionRequest" {
             events[0] = request;
@@ -194,12 +195,16 @@ fn event(hook: &Hook<'_>) -> Event {
             model: hook.text("model").map(str::to_owned),
             ..hook.of(EventKind::SessionStarted)
         },
-        "UserPromptSubmit" => Event { message: hook.clipped("prompt"), from: Some(Author::User), ..progress("running") },
+        "UserPromptSubmit" => {
+            Event { message: hook.clipped("prompt"), from: Some(Author::User), ..progress("running") }
+        }
         "PreToolUse" => Event { tool: Some(hook.tool()), ..hook.of(EventKind::ToolStarted) },
         "PostToolUse" => tool_ended(hook, true),
         "PostToolUseFailure" => tool_ended(hook, false),
         "Notification" => notification(hook),
-        "Stop" => Event { message: hook.clipped("last_assistant_message"), from: Some(Author::Agent), ..progress("idle") },
+        "Stop" => {
+            Event { message: hook.clipped("last_assistant_message"), from: Some(Author::Agent), ..progress("idle") }
+        }
         "StopFailure" => Event { error: Some(fault(hook, "api_error")), ..progress("error") },
         "SubagentStart" => Event { status: Some("running".into()), ..hook.of(EventKind::AgentRegistered) },
         "SubagentStop" => Event {

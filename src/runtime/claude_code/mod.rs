@@ -52,7 +52,7 @@ pub enum GateHook {
     /// Where Claude Code itself would ask.
     #[default]
     Permission,
-    /// Before every tool that the PreToolUse hook matches.
+    /// Before every tool that the `PreToolUse` hook matches.
     EveryTool,
 }
 
@@ -63,7 +63,7 @@ pub struct ClaudeCode {
     calls: Mutex<Calls>,
 }
 
-/// A PermissionRequest names no tool call; it is told from its arguments which one it is about.
+/// A `PermissionRequest` names no tool call; it is told from its arguments which one it is about.
 #[derive(Default)]
 struct Calls {
     by_session: HashMap<String, VecDeque<(Digest, String)>>,

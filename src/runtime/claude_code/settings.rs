@@ -1,13 +1,23 @@
 //! Settings for Claude Code: which hooks call us, and how.
 //!
-//! Gates fail closed (`onFailure: "block"`): when we cannot be reached, no tool runs. SessionStart takes
-//! command hooks only; Stop, PostToolBatch and SessionEnd go through the command hook as well, because it
+//! Gates fail closed (`onFailure: "block"`): when we cannot be reached, no tool runs. `SessionStart` takes
+//! command hooks only; Stop, `PostToolBatch` and `SessionEnd` go through the command hook as well, because it
 //! can read the transcript, from which the cost comes.
 
 use serde_json::{Map, Value, json};
 
 /// Hooks that only observe, over HTTP.
-const OBSERVED: &[&str] = &["UserPromptSubmit", "PostToolUse", "PostToolUseFailure", "Notification", "StopFailure", "SubagentStart", "SubagentStop", "PreCompact", "PostCompact"];
+const OBSERVED: &[&str] = &[
+    "UserPromptSubmit",
+    "PostToolUse",
+    "PostToolUseFailure",
+    "Notification",
+    "StopFailure",
+    "SubagentStart",
+    "SubagentStop",
+    "PreCompact",
+    "PostCompact",
+];
 /// Hooks at which a person may hold or decide.
 const GATES: &[&str] = &["PreToolUse", "PermissionRequest"];
 /// Hooks that go through the command hook.
@@ -72,7 +82,10 @@ fn command(wanted: &Wanted<'_>) -> Value {
     let agent = wanted.agent.map(|agent| format!(" --agent {}", quoted(agent))).unwrap_or_default();
     let line = format!(
         "{} hook claude-code --url {}/hooks/{} --token-env {}{agent}",
-        quoted(wanted.binary), wanted.url, wanted.runtime, wanted.token_env,
+        quoted(wanted.binary),
+        wanted.url,
+        wanted.runtime,
+        wanted.token_env,
     );
     json!({ "type": "command", "command": line, "timeout": COMMAND_SECONDS })
 }
@@ -80,5 +93,9 @@ fn command(wanted: &Wanted<'_>) -> Value {
 /// A word for a POSIX shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ':' | '@');
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }

@@ -1,6 +1,6 @@
 //! Usage from a transcript: what a session has used so far, by model.
 //!
-//! Claude Code writes the transcript before it calls PostToolUse, PostToolBatch and Stop (seen with
+//! Claude Code writes the transcript before it calls `PostToolUse`, `PostToolBatch` and Stop (seen with
 //! 2.1.329). One message is written once per content block with the same usage, so messages are counted
 //! by identity. At the end of a session a `cost-state` line holds the cost as Claude Code itself bills it.
 
@@ -30,6 +30,7 @@ struct Message {
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are the API's")]
 struct Usage {
     #[serde(default)]
     input_tokens: u64,

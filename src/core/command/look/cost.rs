@@ -40,13 +40,12 @@ pub fn cost(f: &mut Fold<'_>, call: &Call) -> Result<Answer, Reason> {
     let period = period(f, call)?;
     let agent = call.line.key("agent").map(|name| f.w.agent_named(name)).transpose()?;
     let task = call.line.key("task").map(|name| f.w.task_named(name)).transpose()?;
-    let cells: Vec<(&CellKey, &Sums)> = f
-        .w
-        .ledger
-        .since(period.from)
-        .filter(|(key, _)| agent.is_none_or(|a| key.agent == a))
-        .filter(|(key, _)| task.is_none_or(|t| key.task == Some(t)))
-        .collect();
+    let cells: Vec<(&CellKey, &Sums)> =
+        f.w.ledger
+            .since(period.from)
+            .filter(|(key, _)| agent.is_none_or(|a| key.agent == a))
+            .filter(|(key, _)| task.is_none_or(|t| key.task == Some(t)))
+            .collect();
     let mut total = Sums::default();
     for (_, sums) in &cells {
         total += **sums;
@@ -64,7 +63,7 @@ pub fn cost(f: &mut Fold<'_>, call: &Call) -> Result<Answer, Reason> {
         slices,
         slice,
         last_hour: last_hour.map(|(_, sums)| sums.cost).sum(),
-        difference: sessions.map(|(_, s)| s.difference).sum(),
+        difference: sessions.map(|(_, s)| s.difference).sum::<Micros>().worth_telling(),
         filter: filter(f, agent, task),
         prices: money::prices_as_of().to_owned(),
         at: f.at,
@@ -88,16 +87,20 @@ fn period(f: &Fold<'_>, call: &Call) -> Result<Period, Reason> {
         None | Some("today" | "hoy") => Ok(Period { name: "today".into(), from: start_of_today(f, call) }),
         Some(word) => {
             let span = Span::parse(word).ok().filter(|span| *span > Span(0) && *span <= LONGEST);
-            let span = span.ok_or_else(|| Reason::BadArgument {
-                argument: word.to_owned(),
-                usage: call.spec.en.usage.clone(),
-            })?;
+            let span = span
+                .ok_or_else(|| Reason::BadArgument { argument: word.to_owned(), usage: call.spec.en.usage.clone() })?;
             Ok(Period { name: span.to_string(), from: f.at.minus(span) })
         }
     }
 }
 
-fn groups(f: &Fold<'_>, call: &Call, cells: &[(&CellKey, &Sums)], agent: Option<Ix<Agent>>, task: Option<Ix<Task>>) -> Result<Vec<CostGroup>, Reason> {
+fn groups(
+    f: &Fold<'_>,
+    call: &Call,
+    cells: &[(&CellKey, &Sums)],
+    agent: Option<Ix<Agent>>,
+    task: Option<Ix<Task>>,
+) -> Result<Vec<CostGroup>, Reason> {
     let after_by = call.line.words.iter().skip_while(|w| !matches!(w.to_lowercase().as_str(), "by" | "por")).nth(1);
     let by = call.line.key("by").or(after_by.map(String::as_str)).map(str::to_lowercase);
     let wanted: Vec<&str> = match by.as_deref() {
