@@ -4,9 +4,9 @@
 //! to the control call. The first decision in the order of the log wins; silence denies.
 
 mod full_text;
+mod state;
 mod view;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::access::Authorized;
@@ -23,181 +23,15 @@ use super::route::Audience;
 use super::schedule::Timer;
 use super::step::Fold;
 use super::text;
-use super::time::{Span, Ts};
-use super::world::{Agent, Grant, MAX_GRANTS, Scope, Session, Task};
+use super::time::Span;
+use super::world::{Agent, Grant, MAX_GRANTS, Scope, Session};
+
+pub use state::{Approval, ApprovalState, Decided, Reach, Receipt, ToolResult, Wish};
 
 /// The most approvals that one agent can have open; more are denied, so that nobody is worn down.
 const MAX_OPEN: u32 = 10;
 /// An action that ends this long after its approval is not taken for its result any more.
 const RESULT_WITHIN: Span = Span::hours(2);
-
-/// A question from an agent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Approval {
-    /// Number; only grows.
-    pub number: u64,
-    /// Four characters to say or type; no two live ones are alike.
-    pub code: String,
-    /// The runtime that asks.
-    pub runtime: String,
-    /// Its identity there.
-    pub external: String,
-    /// Who asks.
-    pub agent: Ix<Agent>,
-    /// In which session.
-    pub session: Option<Ix<Session>>,
-    /// For what.
-    pub task: Option<Ix<Task>>,
-    /// Exactly what would run.
-    pub action: Action,
-    /// What binds the decision to it.
-    pub digest: Digest,
-    /// Digest of tool and arguments alone, for grants and results.
-    pub call: Digest,
-    /// The agent's own words. Hostile.
-    pub reason: Option<String>,
-    /// When it was asked.
-    pub asked: Ts,
-    /// When silence denies it.
-    pub expires: Ts,
-    /// Where it stands.
-    pub state: ApprovalState,
-    /// How it was decided.
-    pub decided: Option<Decided>,
-    /// Whether the runtime has taken the decision.
-    pub receipt: Option<Receipt>,
-    /// What came of it.
-    pub result: Option<ToolResult>,
-    /// Conversations (channel, target) in which the full text has been delivered piece by piece.
-    pub read_at: Vec<(String, String)>,
-    /// Cards with pieces of the full text.
-    pub text_cards: Vec<u64>,
-    /// Its card; none when a grant or a limit decided it at once.
-    pub card: Option<u64>,
-    /// What happened.
-    pub trail: Trail,
-}
-
-/// Where an approval stands. All but the first are final.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum ApprovalState {
-    Pending,
-    Approved,
-    Denied,
-    Expired,
-    Cancelled,
-    Superseded,
-}
-
-impl ApprovalState {
-    /// The word in tables and templates.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::Denied => "denied",
-            Self::Expired => "expired",
-            Self::Cancelled => "cancelled",
-            Self::Superseded => "superseded",
-        }
-    }
-}
-
-/// How an approval was decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Decided {
-    /// Who; `None` when nobody did.
-    pub by: Option<String>,
-    /// Name of the channel.
-    pub via: Option<String>,
-    /// When.
-    pub at: Ts,
-    /// In which words.
-    pub note: Option<String>,
-    /// How far an approval reaches.
-    pub reach: Option<Reach>,
-    /// The grant that decided it.
-    pub grant: Option<u64>,
-    /// The agent was told to stop, too.
-    pub stop: bool,
-}
-
-/// How far an approval reaches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Reach {
-    /// This action, now.
-    #[default]
-    Once,
-    /// The same action again in this session.
-    Session,
-}
-
-impl Reach {
-    /// The word in commands and texts.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Once => "once",
-            Self::Session => "session",
-        }
-    }
-}
-
-/// Whether the runtime has taken the decision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Receipt {
-    /// It was told.
-    Asked,
-    /// It has said so.
-    Confirmed,
-    /// It could not be told.
-    Failed(String),
-}
-
-/// What came of an approved action.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ToolResult {
-    /// Whether it succeeded.
-    pub ok: Option<bool>,
-    /// How long it took.
-    pub took: Option<Span>,
-    /// What was said about it. Hostile.
-    pub message: Option<String>,
-}
-
-/// A decision that somebody wants to take.
-#[derive(Clone, Debug, Default)]
-pub struct Wish {
-    /// Approve or deny.
-    pub approve: bool,
-    /// How far an approval reaches.
-    pub reach: Reach,
-    /// In which words.
-    pub note: Option<String>,
-    /// Tell the agent to stop, too.
-    pub stop: bool,
-    /// The digest on the card that was tapped.
-    pub digest: Option<String>,
-}
-
-impl Approval {
-    /// Whether it waits for a decision.
-    pub const fn is_pending(&self) -> bool {
-        matches!(self.state, ApprovalState::Pending)
-    }
-
-    /// Who was first, for whoever comes later.
-    pub fn already(&self) -> Reason {
-        Reason::AlreadyDecided {
-            outcome: self.state.as_str().to_owned(),
-            person: self.decided.as_ref().and_then(|d| d.by.clone()),
-            at: self.decided.as_ref().map_or(self.asked, |d| d.at),
-        }
-    }
-}
 
 impl Fold<'_> {
     /// An agent asks.

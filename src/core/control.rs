@@ -5,14 +5,13 @@
 //! way the operator sees asked, waiting, confirmed or failed, and never a promise.
 
 mod gate;
+mod order;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::approval::{Reach, Receipt};
+use super::approval::Receipt;
 use super::arena::Ix;
 use super::delivery::{Class, OutboxRow, Outstanding, RowState, Work};
-use super::digest::Digest;
 use super::message::{Content, ControlTarget, ControlView};
 use super::policy::Verb;
 use super::reason::Reason;
@@ -22,6 +21,7 @@ use super::time::{Span, Ts};
 use super::world::{Agent, Pause, Scope, Session, World};
 
 pub use gate::{Gate, Point};
+pub use order::{Control, ControlCall, ControlOutcome, ControlResult, ControlState, Order, Verdict};
 
 /// A call that was not carried out within this time is not carried out at all.
 const EXPIRES: Span = Span::mins(5);
@@ -55,196 +55,6 @@ pub mod receipt {
     pub const ANSWERED: &str = "sereno:answered";
     /// Nobody is waiting for the answer.
     pub const NOBODY_WAITS: &str = "sereno:nobody_waits";
-}
-
-/// What is asked of a runtime.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "verb", rename_all = "snake_case")]
-pub enum Order {
-    /// A decision on an approval.
-    Decide {
-        /// The approval's identity in the runtime.
-        approval: String,
-        /// Digest of exactly the action that was decided.
-        digest: Digest,
-        /// Whether it may run.
-        verdict: Verdict,
-        /// The outcome behind the verdict: an expired approval is denied, but nobody refused it.
-        outcome: String,
-        /// How far an approval reaches.
-        reach: Reach,
-        /// The person's words.
-        note: Option<String>,
-        /// The agent shall stop, too.
-        stop: bool,
-    },
-    /// Hold before the next step.
-    Pause,
-    /// Go on.
-    Resume,
-    /// Stop for good.
-    Kill,
-    /// Words from a person.
-    Tell {
-        /// The words.
-        text: String,
-    },
-    /// Another agent shall do the task.
-    Reassign {
-        /// The task.
-        task: String,
-        /// The new agent's identity in the runtime.
-        to: String,
-    },
-}
-
-impl Order {
-    /// Which ability of a runtime it needs.
-    pub const fn verb(&self) -> Verb {
-        match self {
-            Self::Decide { .. } => Verb::Decide,
-            Self::Pause => Verb::Pause,
-            Self::Resume => Verb::Resume,
-            Self::Kill => Verb::Kill,
-            Self::Tell { .. } => Verb::Tell,
-            Self::Reassign { .. } => Verb::Reassign,
-        }
-    }
-}
-
-/// Whether an action may run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Verdict {
-    Approved,
-    Denied,
-}
-
-/// A control call as its courier gets it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ControlCall {
-    /// Identity of the outbox row; also the idempotency key.
-    pub id: String,
-    /// Name of the runtime.
-    pub runtime: String,
-    /// The agent's identity there.
-    pub agent: String,
-    /// The session's identity there.
-    pub session: Option<String>,
-    /// What is asked.
-    pub order: Order,
-    /// Who asks.
-    pub by: String,
-    /// When it was asked.
-    pub at: Ts,
-    /// When it is too late.
-    pub expires: Ts,
-}
-
-/// A control call and what became of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Control {
-    /// Identity of the outbox row.
-    pub id: String,
-    /// Of whom it is asked.
-    pub agent: Ix<Agent>,
-    /// In which session.
-    pub session: Option<Ix<Session>>,
-    /// What is asked.
-    pub order: Order,
-    /// Who asks.
-    pub by: String,
-    /// When it was asked.
-    pub at: Ts,
-    /// When it is too late.
-    pub expires: Ts,
-    /// Where it stands.
-    pub state: ControlState,
-    /// In the runtime's words. Hostile.
-    pub note: Option<String>,
-    /// The card on which its receipt is shown.
-    pub card: Option<u64>,
-    /// The approval whose decision it carries.
-    pub approval: Option<u64>,
-}
-
-/// Where a control call stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ControlState {
-    /// On its way.
-    Asked,
-    /// The runtime fetches it at its next sign of life.
-    Waiting,
-    /// Given out at a sign of life; not confirmed yet.
-    HandedOut,
-    /// Done.
-    Confirmed,
-    /// Refused, or nobody was there.
-    Failed,
-    /// Too late.
-    Expired,
-}
-
-impl ControlState {
-    /// The word in tables and templates.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Asked => "asked",
-            Self::Waiting | Self::HandedOut => "waiting",
-            Self::Confirmed => "confirmed",
-            Self::Failed => "failed",
-            Self::Expired => "expired",
-        }
-    }
-
-    const fn is_final(self) -> bool {
-        matches!(self, Self::Confirmed | Self::Failed | Self::Expired)
-    }
-}
-
-/// What a runtime answered to a control call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ControlOutcome {
-    /// The outbox row.
-    pub id: String,
-    /// Which attempt, from 1; 0 when it was handed out at a sign of life.
-    pub attempt: u32,
-    /// What was answered.
-    pub result: ControlResult,
-}
-
-/// What a runtime answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "result", rename_all = "snake_case")]
-pub enum ControlResult {
-    /// It is done.
-    Confirmed {
-        /// In its words.
-        receipt: String,
-    },
-    /// It was taken, and will be done.
-    Accepted {
-        /// In its words.
-        receipt: String,
-    },
-    /// It will be fetched at the next sign of life.
-    Waiting,
-    /// Not now.
-    Retry {
-        /// What went wrong.
-        error: String,
-        /// What was asked to wait.
-        after: Option<Span>,
-        /// It may have arrived all the same.
-        uncertain: bool,
-    },
-    /// It will not be done.
-    Failed {
-        /// What went wrong.
-        error: String,
-    },
 }
 
 impl Fold<'_> {

@@ -4,12 +4,18 @@
 //! knows the fields, their units and which identifiers a type needs. It does not know what an event
 //! changes (that is the fold's) nor how its sender was verified (that is intake's).
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+mod kind;
+mod wire;
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::digest::Digest;
 use super::money::{Micros, Tokens};
 use super::time::Ts;
+
+pub use kind::{EventKind, KINDS};
+use wire::{dollars, rfc3339};
 
 /// The longest identifier that is accepted, in bytes.
 pub const MAX_ID: usize = 256;
@@ -85,90 +91,6 @@ pub struct Event {
     /// Where to read more, such as a trace. Shown as text, never as a link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-}
-
-/// Kinds of events. A kind that nobody knows is kept as [`EventKind::Other`], counted and shown.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum EventKind {
-    AgentRegistered,
-    AgentHeartbeat,
-    AgentStatus,
-    SessionStarted,
-    SessionProgress,
-    SessionEnded,
-    SessionFailed,
-    TaskCreated,
-    TaskAssigned,
-    TaskStarted,
-    TaskCompleted,
-    TaskFailed,
-    StepStarted,
-    StepEnded,
-    ModelCall,
-    ToolStarted,
-    ToolEnded,
-    Handoff,
-    ApprovalRequested,
-    ApprovalResolved,
-    ApprovalCancelled,
-    Message,
-    Metric,
-    Resource,
-    Deployment,
-    Other(String),
-}
-
-/// Every known kind with its name on the wire.
-pub const KINDS: &[(EventKind, &str)] = &[
-    (EventKind::AgentRegistered, "agent.registered"),
-    (EventKind::AgentHeartbeat, "agent.heartbeat"),
-    (EventKind::AgentStatus, "agent.status"),
-    (EventKind::SessionStarted, "session.started"),
-    (EventKind::SessionProgress, "session.progress"),
-    (EventKind::SessionEnded, "session.ended"),
-    (EventKind::SessionFailed, "session.failed"),
-    (EventKind::TaskCreated, "task.created"),
-    (EventKind::TaskAssigned, "task.assigned"),
-    (EventKind::TaskStarted, "task.started"),
-    (EventKind::TaskCompleted, "task.completed"),
-    (EventKind::TaskFailed, "task.failed"),
-    (EventKind::StepStarted, "step.started"),
-    (EventKind::StepEnded, "step.ended"),
-    (EventKind::ModelCall, "model.call"),
-    (EventKind::ToolStarted, "tool.started"),
-    (EventKind::ToolEnded, "tool.ended"),
-    (EventKind::Handoff, "handoff"),
-    (EventKind::ApprovalRequested, "approval.requested"),
-    (EventKind::ApprovalResolved, "approval.resolved"),
-    (EventKind::ApprovalCancelled, "approval.cancelled"),
-    (EventKind::Message, "message"),
-    (EventKind::Metric, "metric"),
-    (EventKind::Resource, "resource"),
-    (EventKind::Deployment, "deployment"),
-];
-
-impl EventKind {
-    /// The name on the wire.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Other(name) => name,
-            known => KINDS.iter().find_map(|(kind, name)| (kind == known).then_some(*name)).unwrap_or_default(),
-        }
-    }
-}
-
-impl From<String> for EventKind {
-    fn from(name: String) -> Self {
-        KINDS.iter().find_map(|(kind, known)| (*known == name).then(|| kind.clone())).unwrap_or(Self::Other(name))
-    }
-}
-
-impl From<EventKind> for String {
-    fn from(kind: EventKind) -> Self {
-        kind.as_str().to_owned()
-    }
 }
 
 /// Who works, as a runtime names it.
@@ -516,53 +438,5 @@ impl Event {
                 text.push_str(&format!(" … ({whole} bytes)"));
             }
         }
-    }
-}
-
-mod rfc3339 {
-    use super::{Deserialize, Deserializer, Serializer, Ts};
-
-    #[expect(clippy::ref_option, reason = "the signature is serde's")]
-    pub fn serialize<S: Serializer>(at: &Option<Ts>, to: S) -> Result<S::Ok, S::Error> {
-        match at {
-            Some(at) => to.serialize_str(&at.rfc3339()),
-            None => to.serialize_none(),
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Ts>, D::Error> {
-        let Some(text) = Option::<String>::deserialize(from)? else {
-            return Ok(None);
-        };
-        Ts::parse(&text).map(Some).ok_or_else(|| {
-            serde::de::Error::custom(format!("`{text}` is not an RFC 3339 time such as 2026-11-20T09:15:02Z"))
-        })
-    }
-}
-
-mod dollars {
-    use super::{Deserialize, Deserializer, Micros, Serializer, Value};
-
-    #[expect(clippy::ref_option, reason = "the signature is serde's")]
-    pub fn serialize<S: Serializer>(cost: &Option<Micros>, to: S) -> Result<S::Ok, S::Error> {
-        match cost {
-            Some(cost) => {
-                let sign = if cost.0 < 0 { "-" } else { "" };
-                let amount = cost.0.unsigned_abs();
-                let text = format!("{sign}{}.{:06}", amount / 1_000_000, amount % 1_000_000);
-                to.serialize_str(&text)
-            }
-            None => to.serialize_none(),
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Micros>, D::Error> {
-        let text = match Value::deserialize(from)? {
-            Value::Null => return Ok(None),
-            Value::String(text) => text,
-            Value::Number(number) => number.to_string(),
-            _ => return Err(serde::de::Error::custom("cost_usd must be a decimal string or a number")),
-        };
-        Micros::parse_dollars(&text).map(Some).map_err(serde::de::Error::custom)
     }
 }

@@ -3,6 +3,7 @@
 //! A [`Content`] is what a template of the same name draws, in each language, for each platform. It
 //! holds numbers, instants and hostile text, never a finished sentence, markup or a link.
 
+mod answers;
 mod rows;
 mod views;
 
@@ -14,6 +15,7 @@ use super::reason::{Reason, Step};
 use super::status::Status;
 use super::time::{Span, Ts};
 
+pub use answers::*;
 pub use rows::action_text;
 pub use views::*;
 
