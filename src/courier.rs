@@ -233,7 +233,7 @@ impl Courier {
             Verdict::Unchanged => SendResult::Sent { receipt: copy.receipt.clone().unwrap_or_default() },
             Verdict::Retry { error, after, uncertain } => {
                 if let Some(after) = after {
-                    paces.pause(via, now.plus(after));
+                    paces.pause(via, &copy.to.target, now.plus(after), now);
                 } else {
                     self.health.trouble(via, &error);
                 }
@@ -241,7 +241,7 @@ impl Courier {
             }
             Verdict::Locked(error) => {
                 self.health.trouble(via, &error);
-                paces.pause(via, now.plus(LOCKED_WAIT));
+                paces.pause_channel(via, now.plus(LOCKED_WAIT));
                 SendResult::Retry { error, after: Some(LOCKED_WAIT), uncertain: false }
             }
             Verdict::Gone(error) => SendResult::Gone { error },

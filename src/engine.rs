@@ -48,6 +48,8 @@ pub struct Progress {
     pub trouble: watch::Receiver<Option<String>>,
     /// When the newest commit was made.
     pub last_commit: watch::Receiver<Ts>,
+    /// When the engine has something to do by itself: a deadline, or read models to write.
+    pub due: watch::Receiver<Option<Ts>>,
 }
 
 /// Holds the World and folds.
@@ -63,6 +65,7 @@ pub struct Engine {
     policy: watch::Sender<Arc<Policy>>,
     trouble: watch::Sender<Option<String>>,
     last_commit: watch::Sender<Ts>,
+    due: watch::Sender<Option<Ts>>,
     snapshot_pos: u64,
     snapshot_at: Ts,
 }
@@ -95,11 +98,13 @@ impl Engine {
         let policy = watch::Sender::new(world.policy.clone());
         let trouble = watch::Sender::new(None);
         let last_commit = watch::Sender::new(clock.now());
+        let due = watch::Sender::new(None);
         let progress = Progress {
             committed: committed.subscribe(),
             policy: policy.subscribe(),
             trouble: trouble.subscribe(),
             last_commit: last_commit.subscribe(),
+            due: due.subscribe(),
         };
         let log = Log::new(sender);
         let (snapshot_pos, snapshot_at) = (world.pos, clock.now());
@@ -116,6 +121,7 @@ impl Engine {
             policy,
             trouble,
             last_commit,
+            due,
             snapshot_pos,
             snapshot_at,
         };
@@ -134,8 +140,9 @@ impl Engine {
                 }
                 renew_at = now.plus(Span(self.lease_lives.0 / 3));
             }
-            let wake = [self.world.next_deadline(), self.models.due(), Some(renew_at)];
-            let wake = wake.into_iter().flatten().min().unwrap_or(renew_at);
+            let due = self.world.next_deadline().into_iter().chain(self.models.due()).min();
+            self.due.send_replace(due);
+            let wake = due.map_or(renew_at, |due| due.min(renew_at));
             tokio::select! {
                 biased;
                 () = stop.asked() => break Stopped::Asked,

@@ -32,18 +32,20 @@ struct Buckets {
     /// arrival time (generic cell rate algorithm).
     targets: HashMap<(String, String), Ts>,
     channels: HashMap<String, Ts>,
-    paused: HashMap<String, Ts>,
+    /// Until when the platform asked to be left alone: in a conversation, or everywhere.
+    paused: HashMap<(String, Option<String>), Ts>,
 }
 
 impl Buckets {
     /// When a message may go, reserving its place.
     fn reserve(&mut self, channel: &str, target: &str, pace: Pace, now: Ts, patience: Span) -> Ts {
-        let paused = self.paused.get(channel).copied().unwrap_or(now);
+        let everywhere = self.paused.get(&(channel.to_owned(), None)).copied().unwrap_or(now);
+        let here = self.paused.get(&(channel.to_owned(), Some(target.to_owned()))).copied().unwrap_or(now);
         let key = (channel.to_owned(), target.to_owned());
         let arrival = self.targets.get(&key).copied().unwrap_or(now).max(now);
         let burst = Span(pace.per_target.0 * i64::from(pace.burst.saturating_sub(1)));
         let overall = self.channels.get(channel).copied().unwrap_or(now).max(now);
-        let at = now.max(arrival.minus(burst)).max(overall).max(paused);
+        let at = now.max(arrival.minus(burst)).max(overall).max(everywhere).max(here);
         if at.since(now) <= patience {
             if self.targets.len() >= REMEMBERED {
                 self.targets.retain(|_, arrival| *arrival > now);
@@ -56,6 +58,11 @@ impl Buckets {
             }
         }
         at
+    }
+
+    fn pause(&mut self, channel: &str, target: Option<&str>, until: Ts) {
+        let end = self.paused.entry((channel.to_owned(), target.map(str::to_owned))).or_default();
+        *end = (*end).max(until);
     }
 }
 
@@ -83,11 +90,21 @@ impl Paces {
         Wait::Now
     }
 
-    /// Leaves a channel alone until `until`.
-    pub fn pause(&self, channel: &str, until: Ts) {
+    /// Leaves a conversation alone until `until`. Platforms rarely say whose limit was hit: a second
+    /// conversation that is told to wait meanwhile means that all of them are.
+    pub fn pause(&self, channel: &str, target: &str, until: Ts, now: Ts) {
         self.with(|buckets| {
-            let paused = buckets.paused.entry(channel.to_owned()).or_default();
-            *paused = (*paused).max(until);
+            buckets.paused.retain(|_, end| *end > now);
+            let other = |(name, whose): &(String, Option<String>)| name == channel && whose.as_deref() != Some(target);
+            if buckets.paused.keys().any(other) {
+                buckets.pause(channel, None, until);
+            }
+            buckets.pause(channel, Some(target), until);
         });
+    }
+
+    /// Leaves a whole channel alone until `until`.
+    pub fn pause_channel(&self, channel: &str, until: Ts) {
+        self.with(|buckets| buckets.pause(channel, None, until));
     }
 }

@@ -7,7 +7,10 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use super::Shared;
-use crate::core::time::Span;
+use crate::core::time::{Span, Ts};
+
+/// What should have been done this long ago is not being done.
+const LATE: Span = Span::mins(1);
 
 /// `GET /healthz`: the process answers.
 pub async fn live() -> &'static str {
@@ -54,13 +57,9 @@ pub async fn metrics(State(door): State<Shared>) -> Response {
 /// Whether intake, store and at least one channel work: what the heartbeat vouches for.
 pub async fn is_well(door: &Shared) -> bool {
     let now = door.sources.now();
-    let stored = door.progress.trouble.borrow().is_none() && door.store.next_due().await.is_ok();
-    let overdue = match door.store.next_due().await {
-        Ok(Some(due)) => now.since(due) > Span::secs(60),
-        Ok(None) => false,
-        Err(_) => true,
-    };
+    let late = |due: Option<Ts>| due.is_some_and(|due| now.since(due) > LATE);
+    let folds = door.progress.trouble.borrow().is_none() && !late(*door.progress.due.borrow());
+    let sends = door.store.next_due().await.is_ok_and(|due| !late(due));
     let channels = door.health.channels();
-    let sends = channels.is_empty() || channels.values().any(|c| c.trouble.is_none());
-    stored && !overdue && sends
+    folds && sends && (channels.is_empty() || channels.values().any(|c| c.trouble.is_none()))
 }
