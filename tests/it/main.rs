@@ -1,4 +1,6 @@
 //! All tests, one binary.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that fails says where, and prints what it saw")]
+
 mod seeds;
 mod sim;
