@@ -1,0 +1,92 @@
+//! A store of its own for each test: a SQLite file in a folder of its own, or a PostgreSQL database.
+//!
+//! Both are gone when the value is dropped, also after a failure. A missing server is a failure, never a
+//! reason to skip. It knows nothing of what is stored.
+
+use sereno::clock::{SystemEntropy, random_hex};
+use sereno::store::Store;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+/// An empty database.
+pub struct Database {
+    url: String,
+    /// Goes with the value.
+    _folder: Option<tempfile::TempDir>,
+    /// Address of the maintenance database, and the name of this one.
+    server: Option<(String, String)>,
+}
+
+/// Runs an `async fn NAME(db: Database)` as a test on both databases.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            #[tokio::test]
+            async fn sqlite() {
+                super::$name($crate::database::sqlite().await).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                super::$name($crate::database::postgres().await).await;
+            }
+        }
+    )*};
+}
+
+pub(crate) use on_both;
+
+/// A SQLite file that is not there yet, in a folder of its own.
+#[expect(clippy::unused_async, reason = "its sister waits for a server")]
+pub async fn sqlite() -> Database {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("sereno.db").display());
+    Database { url, _folder: Some(folder), server: None }
+}
+
+/// A new database on the PostgreSQL server of the tests.
+pub async fn postgres() -> Database {
+    let maintenance = maintenance();
+    let name = format!("sereno_{}", random_hex(&SystemEntropy, 8));
+    run(&maintenance, format!("CREATE DATABASE {name}")).await;
+    let mut url: reqwest::Url = maintenance.parse().expect("SERENO_TEST_POSTGRES is an address");
+    url.set_path(&name);
+    Database { url: url.to_string(), _folder: None, server: Some((maintenance, name)) }
+}
+
+impl Database {
+    /// Its address, as `store.url` takes it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Opens it to fold.
+    pub async fn open(&self) -> Store {
+        Store::open(&self.url).await.unwrap()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let Some((maintenance, name)) = &self.server else { return };
+        let (maintenance, statement) = (maintenance.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));
+        // A test may be dropped in the middle of its own executor, so this one has a thread for itself.
+        let dropped = std::thread::spawn(move || {
+            let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            executor.block_on(run(&maintenance, statement));
+        });
+        if dropped.join().is_err() {
+            println!("the database of a test was not dropped");
+        }
+    }
+}
+
+async fn run(url: &str, statement: String) {
+    let mut connection = PgConnection::connect(url).await.expect("the PostgreSQL of the tests answers");
+    sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests/run says where its PostgreSQL is")]
+fn maintenance() -> String {
+    std::env::var("SERENO_TEST_POSTGRES").expect("SERENO_TEST_POSTGRES is not set: run ./tests/run")
+}

@@ -1,0 +1,3 @@
+//! The store on both databases: what it promises, and what it refuses.
+
+mod migrations;
