@@ -38,7 +38,7 @@ pub async fn hook(
     body: Body,
 ) -> Answer {
     let runtime = door.runtimes.get(&name).cloned().ok_or_else(|| Problem::new(404, "There is nothing here."))?;
-    let place = admit(&door, &name, peer.0)?;
+    let place = admit(&door, &name)?;
     let body = body::read(&headers, body, WEBHOOK_BODY).await?;
     let request = Inbound { headers: &headers, body: &body };
     let verified = debug_span!("verify")
@@ -57,7 +57,7 @@ pub async fn events(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let place = admit(&door, "v1/events", peer.0)?;
+    let place = admit(&door, "v1/events")?;
     let body = body::read(&headers, body, WEBHOOK_BODY).await?;
     let request = Inbound { headers: &headers, body: &body };
     let now = door.sources.now();
@@ -83,13 +83,10 @@ pub async fn events(
     Err(refused(&door, "v1/events", peer.0, why))
 }
 
-fn admit<'a>(door: &'a Shared, source: &str, peer: SocketAddr) -> Result<tokio::sync::SemaphorePermit<'a>, Problem> {
+fn admit<'a>(door: &'a Shared, source: &str) -> Result<tokio::sync::SemaphorePermit<'a>, Problem> {
     let now = door.sources.now();
     if door.stopping.is_asked() {
         return Err(Problem::new(503, "Stopping; try again soon.").retry_after(5));
-    }
-    if door.limits.is_suspect(peer.ip(), now) {
-        return Err(Problem::new(429, "Too many wrong credentials from this address.").retry_after(60));
     }
     door.limits.admit(source, now).map_err(|seconds| {
         metrics::counter!("sereno_intake_refused_total", "source" => source.to_owned(), "reason" => "rate")
@@ -109,6 +106,10 @@ fn refused(door: &Shared, source: &str, peer: SocketAddr, why: Refused) -> Probl
     if why == Refused::Stale {
         // The key was right: this is a clock, or an old request, and no guess.
         return Problem::new(401, "The signature is from another time; check the sender's clock.");
+    }
+    // Only who is wrong is told to wait: behind a proxy everybody shares one address.
+    if door.limits.is_suspect(peer.ip(), door.sources.now()) {
+        return Problem::new(429, "Too many wrong credentials from this address.").retry_after(60);
     }
     door.limits.failed(peer.ip(), door.sources.now());
     Problem::unauthorized()

@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that fails says where, and prints what it saw")]
 
 mod database;
+mod intake;
+mod scenario;
+mod scene;
 mod seeds;
 mod sim;
 mod store;

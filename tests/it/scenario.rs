@@ -1,0 +1,6 @@
+//! Whole stories on both databases, in virtual time, each of which ends with an empty world.
+
+mod alerts;
+mod approvals;
+mod control;
+mod life;

@@ -1,0 +1,93 @@
+//! The founding story over HTTP, what comes twice, and what a restart must not change.
+
+use serde_json::json;
+use sereno::core::time::Span;
+
+use crate::database::{Database, on_both};
+use crate::scene::Scene;
+use crate::seeds::bug_hunt;
+use crate::sim::at;
+
+on_both![
+    the_bug_hunt_ends_in_one_notice,
+    what_comes_twice_counts_once,
+    a_restart_changes_no_answer,
+    a_cut_off_process_leaves_its_work_to_the_next,
+];
+
+async fn hunt(scene: &Scene, times: usize) {
+    for (time, mut event) in bug_hunt() {
+        scene.advance(at(time).since(scene.now())).await;
+        event["id"] = json!(format!("{time} {}", event["type"]));
+        event["time"] = json!(scene.now().rfc3339());
+        for _ in 0..times {
+            scene.event(event.clone()).await;
+        }
+    }
+    scene.settle().await;
+}
+
+async fn the_bug_hunt_ends_in_one_notice(db: Database) {
+    let scene = Scene::start(db, "").await;
+    let (ana, victor) = (scene.visitor("ana").await, scene.visitor("victor").await);
+    hunt(&scene, 1).await;
+    let hers = ana.card(&scene, "completion").await.text();
+    assert!(hers.starts_with("✅ Bug resolved. $1.85. 33 min."), "{hers}");
+    let his = victor.card(&scene, "completion").await.text();
+    assert!(his.starts_with("✅ Bug resuelto. $1.85. 33 min."), "{his}");
+    scene.finish(&[]).await;
+}
+
+async fn what_comes_twice_counts_once(db: Database) {
+    let scene = Scene::start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    hunt(&scene, 3).await;
+    let cards = ana.cards(&scene).await;
+    let notices = cards.iter().filter(|card| card.card.content.name() == "completion");
+    assert_eq!(notices.count(), 1);
+    assert!(ana.card(&scene, "completion").await.text().contains("$1.85"));
+    let answer = scene.event(json!({ "id": "a", "type": "agent.heartbeat", "agent": { "id": "x" } })).await;
+    assert_eq!(answer, json!({ "accepted": 1, "duplicates": 0 }));
+    let answer = scene.event(json!({ "id": "a", "type": "agent.heartbeat", "agent": { "id": "x" } })).await;
+    assert_eq!(answer, json!({ "accepted": 0, "duplicates": 1 }));
+    scene.finish(&[]).await;
+}
+
+async fn a_restart_changes_no_answer(db: Database) {
+    let scene = Scene::start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    hunt(&scene, 1).await;
+    let mut before = Vec::new();
+    let looks = [("/agents", "agents"), ("/cost by model", "cost"), ("/tasks", "tasks"), ("/sessions", "sessions")];
+    for (line, kind) in looks {
+        assert_eq!(ana.says(&scene, line).await.0, 200);
+        before.push(ana.card(&scene, kind).await.text());
+    }
+    let scene = scene.restart().await;
+    for ((line, kind), before) in looks.into_iter().zip(before) {
+        assert_eq!(ana.says(&scene, line).await.0, 200);
+        assert_eq!(ana.card(&scene, kind).await.text(), before);
+    }
+    scene.finish(&[]).await;
+}
+
+/// A courier that died while it held rows: the next one reports the attempt and carries them out.
+async fn a_cut_off_process_leaves_its_work_to_the_next(db: Database) {
+    let scene = Scene::start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    scene.fleet.answers([(503, json!({}))]);
+    scene.asks("q1", "pytest tests/").await;
+    ana.taps(&scene, &ana.card(&scene, "approval").await.yes()).await;
+    let waiting = scene.outbox().await;
+    assert_eq!(waiting.len(), 1, "{waiting:#?}");
+    // Somebody else takes the row at the very moment at which it falls due, and is never seen again.
+    let due = waiting[0].due;
+    let stolen = scene.app.door.store.claim("the-dead", due, Span::secs(30), 10).await.unwrap();
+    assert_eq!(stolen.len(), 1);
+    scene.clock.advance(Span(due.since(scene.now()).0 + Span::secs(31).0));
+    scene.advance(Span::mins(5)).await;
+    assert_eq!(scene.fleet.heard(), ["control.decide approved"; 2]);
+    let calls = scene.fleet.calls();
+    assert_eq!(calls[0].id, calls[1].id);
+    scene.finish(&[]).await;
+}

@@ -1,0 +1,205 @@
+//! A whole sereno on a real store, in a time that only the test moves.
+//!
+//! Requests come in over real sockets and messages go out through the real courier; the clock, the
+//! entropy and the people are the test's. A scene ends with an empty world: nothing on its way, nothing
+//! unread, no error in the log that the test did not expect.
+
+mod fleet;
+mod logs;
+mod visitor;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sereno::app::App;
+use sereno::clock::{Clock as _, CountingEntropy, ManualClock, Sources, within};
+use sereno::config::Config;
+use sereno::core::time::{Span, Ts};
+use sereno::store::Listed;
+
+use crate::database::Database;
+use crate::sim::at;
+
+use fleet::SECRET;
+
+pub use fleet::{Fleet, SECRET_BYTES};
+pub use logs::Logs;
+pub use visitor::Visitor;
+
+/// Token under which the runtime `fleet` reports.
+pub const TOKEN: &str = "fleet-token-fleet-token";
+/// How long anything may take to come to rest, in real time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// People whom every scene knows, and a runtime that may be watched.
+pub const PEOPLE: &str = r#"
+[people.ana]
+role = "approver"
+lang = "en"
+telegram = 77
+
+[people.victor]
+role = "admin"
+lang = "es"
+telegram = 1234
+
+[people.guest]
+role = "viewer"
+lang = "en"
+telegram = 5
+"#;
+
+/// A running sereno.
+pub struct Scene {
+    pub app: App,
+    pub clock: ManualClock,
+    pub client: reqwest::Client,
+    pub logs: Logs,
+    pub fleet: Fleet,
+    database: Database,
+    config: String,
+    entropy: Arc<CountingEntropy>,
+}
+
+impl Scene {
+    /// Starts on `database`, with the people of every scene and what `extra` adds to the configuration.
+    pub async fn start(database: Database, extra: &str) -> Self {
+        let fleet = Fleet::start().await;
+        let config = format!(
+            "[http]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{}\"\n{PEOPLE}\n\
+             [runtimes.fleet]\nkind = \"generic\"\ntoken = \"{TOKEN}\"\n\
+             secret = \"{SECRET}\"\ncontrol_url = \"{}\"\n{extra}",
+            database.url(),
+            fleet.url(),
+        );
+        let logs = Logs::start();
+        let clock = ManualClock::new(at("09:00"));
+        let entropy = Arc::new(CountingEntropy::default());
+        let app = launch(&config, &clock, &entropy).await;
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let scene = Self { app, clock, client, logs, fleet, database, config, entropy };
+        scene.settle().await;
+        scene
+    }
+
+    /// Stops in order and starts again on the same store.
+    pub async fn restart(self) -> Self {
+        let Self { app, clock, client, logs, fleet, database, config, entropy } = self;
+        app.stop().await;
+        let app = launch(&config, &clock, &entropy).await;
+        let scene = Self { app, clock, client, logs, fleet, database, config, entropy };
+        scene.settle().await;
+        scene
+    }
+
+    /// Its address, with a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.app.address)
+    }
+
+    pub fn now(&self) -> Ts {
+        self.clock.now()
+    }
+
+    /// Reports an event of the runtime `fleet`; it must be taken.
+    pub async fn event(&self, event: Value) -> Value {
+        let (status, answer) = self.post(TOKEN, &event).await;
+        assert!(matches!(status, 200 | 202), "{status} {answer}");
+        answer
+    }
+
+    /// Posts a body to the runtime `fleet` under a token.
+    pub async fn post(&self, token: &str, body: &Value) -> (u16, Value) {
+        let request = self.client.post(self.url("/hooks/fleet")).bearer_auth(token).json(body);
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        (status, response.json().await.unwrap_or_default())
+    }
+
+    /// A question of the agent `build-1`: may it run `command`?
+    pub async fn asks(&self, id: &str, command: &str) {
+        self.event(json!({
+            "type": "approval.requested",
+            "agent": { "id": "build-1" },
+            "session": { "id": "s-1" },
+            "approval": {
+                "id": id,
+                "action": { "tool": "Bash", "input": { "command": command }, "cwd": "/srv/app" },
+                "reason": "to see whether it works",
+            },
+        }))
+        .await;
+        self.settle().await;
+    }
+
+    /// Signs a person in on the page.
+    pub async fn visitor(&self, person: &str) -> Visitor {
+        let visitor = Visitor::sign_in(self, person).await;
+        self.settle().await;
+        visitor
+    }
+
+    /// Waits until nothing is due any more.
+    pub async fn settle(&self) {
+        let mut committed = self.app.door.progress.committed.clone();
+        let settled = within(PATIENCE, async {
+            while self.is_busy().await {
+                // Whatever is under way ends with a commit; what does not is looked at again soon.
+                let _either = within(Duration::from_millis(5), committed.changed()).await;
+            }
+        });
+        if settled.await.is_none() {
+            panic!("it does not come to rest: {:#?}\n{:#?}", self.outbox().await, self.logs.troubles());
+        }
+    }
+
+    async fn is_busy(&self) -> bool {
+        let now = self.now();
+        let is_due = |due: Option<Ts>| due.is_some_and(|due| due <= now);
+        if is_due(*self.app.door.progress.due.borrow()) {
+            return true;
+        }
+        let rows = self.outbox().await;
+        rows.iter().any(|row| row.state == "leased" || (row.due <= now && matches!(&*row.state, "ready" | "uncertain")))
+    }
+
+    /// Rows of the outbox that are not done.
+    pub async fn outbox(&self) -> Vec<Listed> {
+        self.app.door.store.list_outbox(1000).await.unwrap()
+    }
+
+    /// Lets time pass; whatever falls due on the way happens at its own time.
+    pub async fn advance(&self, span: Span) {
+        let until = self.now().plus(span);
+        loop {
+            self.settle().await;
+            let own = *self.app.door.progress.due.borrow();
+            let outbox = self.app.door.store.next_due().await.unwrap();
+            let Some(next) = own.into_iter().chain(outbox).min().filter(|next| *next <= until) else { break };
+            self.clock.advance(next.since(self.now()));
+        }
+        self.clock.advance(until.since(self.now()));
+        self.settle().await;
+    }
+
+    /// Ends with an empty world: the outbox is done, the audit verifies, and nothing was complained about
+    /// but what `expected` names.
+    pub async fn finish(self, expected: &[&str]) {
+        self.settle().await;
+        assert!(self.outbox().await.is_empty(), "{:#?}", self.outbox().await);
+        let troubles = self.logs.troubles();
+        let unexpected: Vec<_> = troubles.iter().filter(|line| !expected.iter().any(|e| line.contains(e))).collect();
+        assert!(unexpected.is_empty(), "{unexpected:#?}");
+        for wanted in expected {
+            assert!(troubles.iter().any(|line| line.contains(wanted)), "nobody complained about {wanted}");
+        }
+        self.app.stop().await;
+    }
+}
+
+async fn launch(config: &str, clock: &ManualClock, entropy: &Arc<CountingEntropy>) -> App {
+    let config = Config::from_text(config).unwrap_or_else(|error| panic!("{error}"));
+    let sources = Sources { clock: Arc::new(clock.clone()), entropy: entropy.clone() };
+    App::start(&config, sources).await.unwrap_or_else(|error| panic!("{error}"))
+}

@@ -1,0 +1,100 @@
+//! Somebody on the phone page: signs in by a link, reads cards, taps and types over HTTP.
+
+use serde_json::{Value, json};
+use sereno::channel::Outgoing;
+use sereno::core::delivery::Card;
+use sereno::courier::draw;
+use sereno::render::plain;
+
+use super::Scene;
+
+/// A signed-in browser.
+pub struct Visitor {
+    pub person: String,
+    cookie: String,
+    csrf: String,
+}
+
+/// A card as it stands on somebody's page.
+pub struct Standing {
+    pub card: Card,
+    pub out: Outgoing,
+}
+
+impl Standing {
+    pub fn text(&self) -> String {
+        plain(&self.out.doc)
+    }
+
+    pub fn labels(&self) -> Vec<&str> {
+        self.out.buttons.iter().map(|button| button.label.as_str()).collect()
+    }
+
+    /// Token of the button that says yes, this once.
+    pub fn yes(&self) -> String {
+        self.token("✅")
+    }
+
+    /// Token of the button that says no.
+    pub fn no(&self) -> String {
+        self.token("❌")
+    }
+
+    /// Token of the first button whose label begins with `start`.
+    pub fn token(&self, start: &str) -> String {
+        let button = self.out.buttons.iter().find(|button| button.label.starts_with(start));
+        button.unwrap_or_else(|| panic!("no button {start} among {:?}", self.labels())).token.clone()
+    }
+}
+
+impl Visitor {
+    pub(super) async fn sign_in(scene: &Scene, person: &str) -> Self {
+        let link = scene.app.sign_in_link(person).await.unwrap();
+        let (_, token) = link.split_once("#signin=").unwrap();
+        let answer = scene.client.post(scene.url("/signin")).json(&json!({ "token": token })).send().await.unwrap();
+        assert_eq!(answer.status(), 204);
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        let page = scene.client.get(scene.url("/")).header("cookie", &cookie).send().await.unwrap();
+        let page = page.text().await.unwrap();
+        let (_, rest) = page.split_once("name=\"csrf\" content=\"").expect("the page says what writes must carry");
+        let csrf = rest.split('"').next().unwrap().to_owned();
+        Self { person: person.to_owned(), cookie, csrf }
+    }
+
+    /// Types a line. The answer's status and text.
+    pub async fn says(&self, scene: &Scene, text: &str) -> (u16, String) {
+        self.write(scene, "/say", json!({ "text": text })).await
+    }
+
+    /// Taps a button of a card, by its token.
+    pub async fn taps(&self, scene: &Scene, token: &str) -> (u16, String) {
+        self.write(scene, "/act", json!({ "token": token })).await
+    }
+
+    async fn write(&self, scene: &Scene, path: &str, body: Value) -> (u16, String) {
+        let request = scene.client.post(scene.url(path)).header("cookie", &self.cookie).header("x-csrf", &self.csrf);
+        let answer = request.json(&body).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let said: Value = answer.json().await.unwrap_or_default();
+        scene.settle().await;
+        (status, said["text"].as_str().or(said["detail"].as_str()).unwrap_or_default().to_owned())
+    }
+
+    /// The cards on this person's page, the newest first.
+    pub async fn cards(&self, scene: &Scene) -> Vec<Standing> {
+        let rows = scene.app.door.store.feed("page", &self.person, 1000).await.unwrap();
+        let policy = scene.app.door.progress.policy.borrow().clone();
+        let draw = |row: sereno::store::FeedRow| {
+            let out = draw::outgoing(&policy, &scene.app.door.tokens, &row.copy, &row.card, scene.now());
+            Standing { card: row.card, out }
+        };
+        rows.into_iter().map(draw).collect()
+    }
+
+    /// The newest card of a kind.
+    pub async fn card(&self, scene: &Scene, kind: &str) -> Standing {
+        let cards = self.cards(scene).await;
+        cards.into_iter().find(|c| c.card.content.name() == kind).unwrap_or_else(|| panic!("no card of kind {kind}"))
+    }
+}
