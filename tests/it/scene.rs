@@ -149,9 +149,8 @@ impl Scene {
                 let _either = within(Duration::from_millis(5), committed.changed()).await;
             }
         });
-        if settled.await.is_none() {
-            panic!("it does not come to rest: {:#?}\n{:#?}", self.outbox().await, self.logs.troubles());
-        }
+        let settled = settled.await;
+        assert!(settled.is_some(), "it does not come to rest: {:#?}\n{:#?}", self.outbox().await, self.logs.troubles());
     }
 
     async fn is_busy(&self) -> bool {

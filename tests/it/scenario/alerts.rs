@@ -28,7 +28,7 @@ async fn states(scene: &Scene, visitor: &Visitor, rule: &str) -> Vec<String> {
         Content::Alert(view) | Content::Loop(view) => Some(view),
         _ => None,
     });
-    alerts.filter(|view| view.rule == rule).map(|view| view.state.to_string()).collect()
+    alerts.filter(|view| view.rule == rule).map(|view| view.state.clone()).collect()
 }
 
 async fn a_loop_is_told_at_the_fifth_equal_call(db: Database) {
