@@ -89,6 +89,7 @@ impl Log {
     ///
     /// # Errors
     /// When the store does not take anything now.
+    #[tracing::instrument(name = "append", level = "debug", skip_all)]
     pub async fn append_patiently(&self, inputs: Vec<NewInput>) -> Result<Vec<Appended>, AppendError> {
         let gone = || AppendError::Unavailable("the engine has stopped".into());
         let (done, answer) = oneshot::channel();

@@ -4,3 +4,4 @@ mod alerts;
 mod approvals;
 mod control;
 mod life;
+mod trace;

@@ -1,41 +1,61 @@
-//! What a scene complained about: warnings and errors of its own thread.
+//! What a scene complained about, and the spans that it went through, on its own thread.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
 use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
 use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 
-/// Collects what is logged on this thread at `WARN` and above, for as long as it lives.
+/// Collects on this thread for as long as it lives.
 pub struct Logs {
-    lines: Arc<Mutex<Vec<String>>>,
+    kept: Kept,
     _guard: DefaultGuard,
+}
+
+#[derive(Clone, Default)]
+struct Kept {
+    lines: Arc<Mutex<Vec<String>>>,
+    spans: Arc<Mutex<Vec<String>>>,
 }
 
 impl Logs {
     pub fn start() -> Self {
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let subscriber = tracing_subscriber::registry().with(Collector(lines.clone()));
-        Self { lines, _guard: tracing::subscriber::set_default(subscriber) }
+        let kept = Kept::default();
+        let subscriber = tracing_subscriber::registry().with(kept.clone());
+        Self { kept, _guard: tracing::subscriber::set_default(subscriber) }
     }
 
+    /// Lines at `WARN` and above.
     pub fn troubles(&self) -> Vec<String> {
-        self.lines.lock().unwrap().clone()
+        self.kept.lines.lock().unwrap().clone()
+    }
+
+    /// Our own spans as paths from the outermost, such as `courier > send`, in order, since the last look.
+    pub fn take_spans(&self) -> Vec<String> {
+        std::mem::take(&mut *self.kept.spans.lock().unwrap())
     }
 }
 
-struct Collector(Arc<Mutex<Vec<String>>>);
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Kept {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if attributes.metadata().target().starts_with("sereno") {
+            let scope = context.span_scope(id).into_iter().flat_map(|scope| scope.from_root());
+            let path: Vec<&str> = scope.map(|span| span.name()).collect();
+            self.spans.lock().unwrap().push(path.join(" > "));
+        }
+    }
 
-impl<S: Subscriber> Layer<S> for Collector {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         if *event.metadata().level() > Level::WARN {
             return;
         }
         let mut line = Line(format!("{} {}", event.metadata().level(), event.metadata().target()));
         event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
+        self.lines.lock().unwrap().push(line.0);
     }
 }
 
