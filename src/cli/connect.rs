@@ -61,6 +61,7 @@ fn claude_code(config: &Config, args: &Args) -> Done {
         url: &url,
         runtime: &runtime,
         token_env: &args.token_env,
+        gate: config.file.runtimes[&runtime].gate.unwrap_or_default(),
         agent: args.agent.as_deref(),
         binary: &binary,
     };

@@ -1,10 +1,14 @@
 //! Settings for Claude Code: which hooks call us, and how.
 //!
-//! Gates fail closed (`onFailure: "block"`): when we cannot be reached, no tool runs. `SessionStart` takes
-//! command hooks only; Stop, `PostToolBatch` and `SessionEnd` go through the command hook as well, because it
-//! can read the transcript, from which the cost comes.
+//! The hook that asks a person goes through the command hook: it comes back to the same question when we
+//! are started again meanwhile. `SessionStart` takes command hooks only; Stop, `PostToolBatch` and
+//! `SessionEnd` go through it as well, because it can read the transcript, from which the cost comes. Gates
+//! fail closed (`onFailure: "block"`, seen with 2.1.329 for both kinds of hook, also when the program is
+//! missing or takes too long): when we cannot be reached, no tool runs.
 
 use serde_json::{Map, Value, json};
+
+use super::GateHook;
 
 /// Hooks that only observe, over HTTP.
 const OBSERVED: &[&str] = &[
@@ -35,6 +39,8 @@ pub struct Wanted<'a> {
     pub runtime: &'a str,
     /// Environment variable that holds the token.
     pub token_env: &'a str,
+    /// Which hook asks a person.
+    pub gate: GateHook,
     /// Name of the agent, when it is not that of the directory.
     pub agent: Option<&'a str>,
     /// How to call the `sereno` binary.
@@ -47,11 +53,16 @@ pub fn settings(wanted: &Wanted<'_>) -> Value {
     for event in OBSERVED {
         hooks.insert((*event).into(), entry(http(wanted, OBSERVED_SECONDS, false)));
     }
+    let asks = match wanted.gate {
+        GateHook::Permission => "PermissionRequest",
+        GateHook::EveryTool => "PreToolUse",
+    };
     for event in GATES {
-        hooks.insert((*event).into(), entry(http(wanted, GATE_SECONDS, true)));
+        let hook = if *event == asks { command(wanted, GATE_SECONDS, true) } else { http(wanted, GATE_SECONDS, true) };
+        hooks.insert((*event).into(), entry(hook));
     }
     for event in COMMANDS {
-        hooks.insert((*event).into(), entry(command(wanted)));
+        hooks.insert((*event).into(), entry(command(wanted, COMMAND_SECONDS, false)));
     }
     json!({ "hooks": hooks })
 }
@@ -65,20 +76,25 @@ fn http(wanted: &Wanted<'_>, timeout: u32, gate: bool) -> Value {
     if let Some(agent) = wanted.agent {
         headers["X-Sereno-Agent"] = json!(agent);
     }
-    let mut hook = json!({
+    let hook = json!({
         "type": "http",
         "url": format!("{}/hooks/{}", wanted.url, wanted.runtime),
         "timeout": timeout,
         "headers": headers,
         "allowedEnvVars": [wanted.token_env],
     });
+    closed(hook, gate)
+}
+
+/// A gate that fails blocks the tool.
+fn closed(mut hook: Value, gate: bool) -> Value {
     if gate {
         hook["onFailure"] = json!("block");
     }
     hook
 }
 
-fn command(wanted: &Wanted<'_>) -> Value {
+fn command(wanted: &Wanted<'_>, timeout: u32, gate: bool) -> Value {
     let agent = wanted.agent.map(|agent| format!(" --agent {}", quoted(agent))).unwrap_or_default();
     let line = format!(
         "{} hook claude-code --url {}/hooks/{} --token-env {}{agent}",
@@ -87,7 +103,7 @@ fn command(wanted: &Wanted<'_>) -> Value {
         wanted.runtime,
         wanted.token_env,
     );
-    json!({ "type": "command", "command": line, "timeout": COMMAND_SECONDS })
+    closed(json!({ "type": "command", "command": line, "timeout": timeout }), gate)
 }
 
 /// A word for a POSIX shell.
