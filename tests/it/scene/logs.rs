@@ -8,7 +8,7 @@ use tracing::span::{Attributes, Id};
 use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Scope};
 
 /// Collects on this thread for as long as it lives.
 pub struct Logs {
@@ -43,7 +43,7 @@ impl Logs {
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Kept {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if attributes.metadata().target().starts_with("sereno") {
-            let scope = context.span_scope(id).into_iter().flat_map(|scope| scope.from_root());
+            let scope = context.span_scope(id).into_iter().flat_map(Scope::from_root);
             let path: Vec<&str> = scope.map(|span| span.name()).collect();
             self.spans.lock().unwrap().push(path.join(" > "));
         }
