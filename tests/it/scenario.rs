@@ -5,3 +5,4 @@ mod approvals;
 mod control;
 mod life;
 mod trace;
+mod trouble;

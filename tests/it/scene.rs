@@ -30,7 +30,7 @@ pub use visitor::Visitor;
 /// Token under which the runtime `fleet` reports.
 pub const TOKEN: &str = "fleet-token-fleet-token";
 /// How long anything may take to come to rest, in real time.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// People whom every scene knows, and a runtime that may be watched.
 pub const PEOPLE: &str = r#"

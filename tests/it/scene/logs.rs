@@ -3,12 +3,16 @@
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
+use sereno::clock::within;
+use tokio::sync::Notify;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::{LookupSpan, Scope};
+
+use super::PATIENCE;
 
 /// Collects on this thread for as long as it lives.
 pub struct Logs {
@@ -20,6 +24,7 @@ pub struct Logs {
 struct Kept {
     lines: Arc<Mutex<Vec<String>>>,
     spans: Arc<Mutex<Vec<String>>>,
+    woken: Arc<Notify>,
 }
 
 impl Logs {
@@ -32,6 +37,16 @@ impl Logs {
     /// Lines at `WARN` and above.
     pub fn troubles(&self) -> Vec<String> {
         self.kept.lines.lock().unwrap().clone()
+    }
+
+    /// Waits until somebody complains about `what`.
+    pub async fn wait_for(&self, what: &str) {
+        let complained = within(PATIENCE, async {
+            while !self.troubles().iter().any(|line| line.contains(what)) {
+                self.kept.woken.notified().await;
+            }
+        });
+        assert!(complained.await.is_some(), "nobody complained about {what}");
     }
 
     /// Our own spans as paths from the outermost, such as `courier > send`, in order, since the last look.
@@ -56,6 +71,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Kept {
         let mut line = Line(format!("{} {}", event.metadata().level(), event.metadata().target()));
         event.record(&mut line);
         self.lines.lock().unwrap().push(line.0);
+        self.woken.notify_one();
     }
 }
 
