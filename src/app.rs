@@ -23,7 +23,7 @@ use crate::http::{self, Door, Limits, Shared};
 use crate::stop::{Stop, Stopper};
 use crate::store::{self, Lease, Store};
 
-pub use parts::{build_channels, build_runtimes};
+pub use parts::{api_tokens, build_channels, build_runtimes};
 
 /// How often a process that stands by looks whether it may fold.
 const STAND_BY: Span = Span::secs(2);
@@ -101,7 +101,7 @@ impl App {
             health: health.clone(),
             limits: Limits::new(rate, config.file.http.burst.unwrap_or(rate * 4.0)),
             public_url: config.public_url(),
-            api_tokens: parts::api_tokens(config)?,
+            api_tokens: api_tokens(config)?,
             metrics: handle,
             stopping: front_stop.clone(),
         });

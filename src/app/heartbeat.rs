@@ -18,7 +18,7 @@ pub async fn run(heartbeat: Option<Heartbeat>, door: Shared, mut stop: Stop) {
     let Ok(client) = client else { return };
     loop {
         if is_well(&door).await {
-            let beat = client.get(heartbeat.url.get_ref().as_str()).send().await;
+            let beat = client.get(heartbeat.url.get_ref().0.as_str()).send().await;
             let taken = beat.is_ok_and(|response| response.status().is_success());
             metrics::counter!("sereno_heartbeats_total", "result" => if taken { "taken" } else { "failed" })
                 .increment(1);

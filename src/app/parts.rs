@@ -8,7 +8,7 @@ use toml::Spanned;
 use crate::channel::Channel;
 use crate::channel::log::LogChannel;
 use crate::channel::web::WebChannel;
-use crate::config::{self, ChannelKind, Config, ConfigError, Fault, RuntimeKind};
+use crate::config::{self, Address, ChannelKind, Config, ConfigError, Fault, RuntimeKind};
 use crate::http::ApiToken;
 use crate::runtime::claude_code::ClaudeCode;
 use crate::runtime::generic::Generic;
@@ -55,7 +55,7 @@ fn telegram(config: &Config, name: &str, about: &config::Channel) -> Result<Arc<
             .transpose()?,
         rate: (about.per_chat.unwrap_or(1.0), about.rate.unwrap_or(30.0)),
     };
-    Ok(Arc::new(Telegram::new(settings).map_err(|error| fault(place, error))?))
+    Ok(Arc::new(Telegram::new(settings).map_err(|error| config.fault(&about.kind, format!("{place}: {error}")))?))
 }
 
 #[cfg(not(feature = "telegram"))]
@@ -87,7 +87,10 @@ pub fn build_runtimes(config: &Config) -> Result<HashMap<String, Arc<dyn Runtime
                     can: config::verbs(about).into_iter().collect(),
                     agents,
                 };
-                Arc::new(Generic::new(settings).map_err(|error| fault(place, error))?)
+                {
+                    let wrong = |error| config.fault(&about.kind, format!("{place}: {error}"));
+                    Arc::new(Generic::new(settings).map_err(wrong)?)
+                }
             }
         };
         runtimes.insert(name.clone(), runtime);
@@ -99,19 +102,19 @@ pub fn build_runtimes(config: &Config) -> Result<HashMap<String, Arc<dyn Runtime
 ///
 /// # Errors
 /// When a token cannot be read.
-pub(super) fn api_tokens(config: &Config) -> Result<Vec<ApiToken>, ConfigError> {
+pub fn api_tokens(config: &Config) -> Result<Vec<ApiToken>, ConfigError> {
     let tokens = config.file.api.tokens.iter();
     tokens
         .map(|(name, about)| {
             let place = format!("api.tokens.{name}");
             let token = config.secret(about.token.as_ref(), about.token_file.as_ref(), &place)?;
             let token = token.ok_or_else(|| fault(place, "needs token_file"))?;
-            Ok(ApiToken { name: name.clone(), token, role: about.role })
+            Ok(ApiToken { name: name.clone(), token, role: *about.role.get_ref() })
         })
         .collect()
 }
 
-fn url(text: Option<&Spanned<String>>, place: &str) -> Result<Option<reqwest::Url>, ConfigError> {
-    let parsed = text.map(|text| text.get_ref().parse());
+fn url(text: Option<&Spanned<Address>>, place: &str) -> Result<Option<reqwest::Url>, ConfigError> {
+    let parsed = text.map(|text| text.get_ref().0.parse());
     parsed.transpose().map_err(|_| fault(place.to_owned(), "an address cannot be read"))
 }

@@ -180,6 +180,7 @@ fn check(config: &Config) -> Done {
     let page = std::sync::Arc::new(crate::channel::web::WebChannel::default());
     crate::app::build_channels(config, page)?;
     crate::app::build_runtimes(config)?;
+    crate::app::api_tokens(config)?;
     if config.policy.people.is_empty() {
         return Err(Failure::Usage("there are no people: add [people.NAME] with role = \"admin\"".into()));
     }

@@ -71,7 +71,7 @@ pub(super) async fn ask(config: &Config, line: &str) -> Done {
     let tokens = config.file.api.tokens.iter();
     let admin = tokens
         .clone()
-        .find(|(_, token)| token.role == crate::core::access::Role::Admin)
+        .find(|(_, token)| *token.role.get_ref() == crate::core::access::Role::Admin)
         .or_else(|| tokens.clone().next());
     let Some((name, about)) = admin else {
         return Err(Failure::Usage(

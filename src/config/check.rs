@@ -1,5 +1,6 @@
 //! What the types of a file cannot say: names that must exist, conditions that must compile.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -7,7 +8,7 @@ use toml::Spanned;
 use super::error::{Fault, Source};
 use super::file::{ChannelKind, File, RuntimeKind};
 use super::policy::{self, PAGE};
-use crate::core::policy::Verb;
+use crate::core::policy::{Policy, Verb};
 use crate::core::route::{Matchers, expand};
 use crate::core::rule::RuleBook;
 use crate::core::time::Span;
@@ -16,24 +17,26 @@ use crate::runtime::AgentScope;
 /// The longest approval that the hooks of a runtime can wait for.
 const LONGEST_APPROVAL: Span = Span::mins(55);
 
-/// Everything that is wrong with a file beyond its types.
-pub fn check(file: &File, source: Source<'_>) -> Vec<Fault> {
+/// Everything that is wrong with a file beyond its types; `policy` is what it and the others together say.
+pub fn check(file: &File, policy: &Policy, source: Source<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
     check_http(file, source, &mut faults);
+    check_store(file, source, &mut faults);
     check_names(file, source, &mut faults);
+    check_accounts(file, source, &mut faults);
     check_channels(file, source, &mut faults);
     check_runtimes(file, source, &mut faults);
     check_rules(file, source, &mut faults);
-    check_routes(file, source, &mut faults);
+    check_routes(file, policy, source, &mut faults);
     faults
 }
 
 fn check_http(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
     for url in [&file.http.public_url].into_iter().flatten() {
-        check_url(url, source, faults);
+        check_url(url.get_ref(), url.span(), source, faults);
     }
     if let Some(heartbeat) = &file.heartbeat {
-        check_url(&heartbeat.url, source, faults);
+        check_url(&heartbeat.url.get_ref().0, heartbeat.url.span(), source, faults);
     }
     if let Some(timeout) = &file.approvals.timeout
         && !(Span::secs(5)..=LONGEST_APPROVAL).contains(&timeout.get_ref().0)
@@ -43,10 +46,10 @@ fn check_http(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
     }
 }
 
-fn check_url(url: &Spanned<String>, source: Source<'_>, faults: &mut Vec<Fault>) {
-    let fits = reqwest::Url::parse(url.get_ref()).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
+fn check_url(url: &str, at: Range<usize>, source: Source<'_>, faults: &mut Vec<Fault>) {
+    let fits = reqwest::Url::parse(url).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
     if !fits {
-        faults.push(source.fault(Some(url.span()), "write an address such as https://sereno.example.org"));
+        faults.push(source.fault(Some(at), "write an address such as https://sereno.example.org"));
     }
 }
 
@@ -57,8 +60,35 @@ fn check_names(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
             faults.push(source.fault(Some(channel.kind.span()), message));
         }
     }
-    for name in file.api.tokens.keys().filter(|name| file.people.contains_key(*name)) {
-        faults.push(source.fault(None, format!("`{name}` is both a person and an API token; give one another name")));
+    for (name, token) in file.api.tokens.iter().filter(|(name, _)| file.people.contains_key(*name)) {
+        let message = format!("`{name}` is both a person and an API token; give one another name");
+        faults.push(source.fault(Some(token.role.span()), message));
+    }
+    for (name, token) in &file.api.tokens {
+        if token.token.is_none() && token.token_file.is_none() {
+            let message = format!("api.tokens.{name} needs token_file: any long random text");
+            faults.push(source.fault(Some(token.role.span()), message));
+        }
+    }
+}
+
+/// An account that is two people's would be whoever comes first.
+fn check_accounts(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
+    let mut known: BTreeMap<i64, &str> = BTreeMap::new();
+    for (name, person) in &file.people {
+        let Some(account) = &person.telegram else { continue };
+        if let Some(other) = known.insert(*account.get_ref(), name) {
+            let message = format!("`{other}` and `{name}` have the same Telegram account; one account is one person");
+            faults.push(source.fault(Some(account.span()), message));
+        }
+    }
+}
+
+fn check_store(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
+    if let Some(url) = &file.store.url
+        && let Err(error) = crate::store::check_url(&url.get_ref().0)
+    {
+        faults.push(source.fault(Some(url.span()), error.to_string()));
     }
 }
 
@@ -79,7 +109,7 @@ fn check_channels(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
             _ => {}
         }
         if let Some(url) = &channel.api_url {
-            check_url(url, source, faults);
+            check_url(&url.get_ref().0, url.span(), source, faults);
         }
     }
 }
@@ -113,7 +143,7 @@ fn check_runtimes(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
             faults.push(source.fault(at.clone(), format!("a runtime's name holds no slash: `{name}`")));
         }
         if let Some(url) = &runtime.control_url {
-            check_url(url, source, faults);
+            check_url(&url.get_ref().0, url.span(), source, faults);
         }
         if let Some(glob) = &runtime.agents
             && let Err(error) = AgentScope::new(Some(glob.get_ref()))
@@ -149,8 +179,7 @@ fn check_then(then: &Spanned<String>, source: Source<'_>, faults: &mut Vec<Fault
     }
 }
 
-fn check_routes(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
-    let policy = policy::policy(file);
+fn check_routes(file: &File, policy: &Policy, source: Source<'_>, faults: &mut Vec<Fault>) {
     for route in &file.routes {
         if let Err((message, offset)) = Matchers::parse(route.matchers.get_ref()) {
             faults.push(source.fault(Some(within(&route.matchers, Some(offset))), message));
@@ -159,7 +188,7 @@ fn check_routes(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
             faults.push(source.fault(Some(route.matchers.span()), "a route must end somewhere: `to` is empty"));
         }
         for to in &route.to {
-            match expand(&policy, to.get_ref()) {
+            match expand(policy, to.get_ref()) {
                 Ok(places) if places.is_empty() => {
                     faults.push(
                         source.fault(Some(to.span()), format!("`{}` can be reached on no channel", to.get_ref())),

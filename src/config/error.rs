@@ -68,7 +68,9 @@ impl Source<'_> {
 
     /// A fault that the TOML reader has found, with a suggestion for a misspelt key or word.
     pub fn parse_fault(&self, error: &toml::de::Error) -> Fault {
-        let message = error.message().trim().to_owned();
+        let message = error.message().trim();
+        let message = message.replace("expected f64", "expected a number such as 5.0");
+        let message = message.replace("expected i64", "expected a whole number");
         let hint = suggestion(&message).map(|near| format!(" — did you mean `{near}`?"));
         self.fault(error.span(), format!("{message}{}", hint.unwrap_or_default()))
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::Spanned;
@@ -10,6 +11,7 @@ use crate::core::access::Role;
 use crate::core::policy::{Lang, ScopeKind, Severity, Verb};
 use crate::core::time::{Span, zone};
 use crate::runtime::claude_code::GateHook;
+use crate::store::hide_password;
 
 /// A configuration file. What it does not say, the defaults say.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -82,7 +84,7 @@ section! {
     /// `[http]`
     Http {
         /// Address and port.
-        listen: std::net::SocketAddr,
+        listen: Listen,
         /// The address under which others reach it.
         public_url: Spanned<String>,
         /// Requests a second from one source.
@@ -95,7 +97,7 @@ section! {
     /// `[store]`
     Store {
         /// `sqlite://FILE` or `postgres://…`.
-        url: Spanned<String>,
+        url: Spanned<Address>,
         /// How long a dead process keeps the folding lease.
         lease: Duration,
     }
@@ -157,7 +159,7 @@ pub struct Person {
     pub tz: Option<Tz>,
     /// Telegram's number of their account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub telegram: Option<i64>,
+    pub telegram: Option<Spanned<i64>>,
 }
 
 /// `[channels.NAME]`
@@ -174,7 +176,7 @@ pub struct Channel {
     pub token_file: Option<Spanned<String>>,
     /// A Bot API server of one's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub api_url: Option<Spanned<String>>,
+    pub api_url: Option<Spanned<Address>>,
     /// The platform pushes instead of being polled.
     #[serde(default)]
     pub webhook: bool,
@@ -206,16 +208,16 @@ pub struct Runtime {
     pub secret: Option<OneOrMany<SecretText>>,
     /// Files with signing secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret_file: Option<OneOrMany<Spanned<String>>>,
+    pub secret_file: Option<Spanned<OneOrMany<String>>>,
     /// Bearer tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<OneOrMany<SecretText>>,
     /// Files with bearer tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_file: Option<OneOrMany<Spanned<String>>>,
+    pub token_file: Option<Spanned<OneOrMany<String>>>,
     /// Where control calls go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub control_url: Option<Spanned<String>>,
+    pub control_url: Option<Spanned<Address>>,
     /// What the other side understands; everything by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub can: Option<Vec<Verb>>,
@@ -321,7 +323,7 @@ pub struct ApiToken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_file: Option<Spanned<String>>,
     /// What it may do.
-    pub role: Role,
+    pub role: Spanned<Role>,
 }
 
 /// `[heartbeat]`
@@ -329,7 +331,7 @@ pub struct ApiToken {
 #[serde(deny_unknown_fields)]
 pub struct Heartbeat {
     /// What is asked for.
-    pub url: Spanned<String>,
+    pub url: Spanned<Address>,
     /// How often.
     #[serde(default = "every_minute")]
     pub every: Duration,
@@ -341,7 +343,7 @@ const fn every_minute() -> Duration {
 
 /// One value or a list of them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "this is a text in quotes, or a list of them")]
 pub enum OneOrMany<T> {
     /// One.
     One(T),
@@ -360,9 +362,16 @@ impl<T> OneOrMany<T> {
 }
 
 /// A secret in the file itself. It is written back as a sign.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Default)]
 pub struct SecretText(pub String);
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        // Serde's own words would repeat what stands there.
+        let refused = |_| serde::de::Error::custom("a secret is written as a text in quotes");
+        String::deserialize(from).map(Self).map_err(refused)
+    }
+}
 
 impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -376,13 +385,37 @@ impl Serialize for SecretText {
     }
 }
 
+/// An address in which a password may stand. It is written back without one.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Address(pub String);
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hide_password(&self.0))
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
 /// A length of time, written `10m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Duration(pub Span);
 
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
+        let refused = |_| serde::de::Error::custom("a duration is written in quotes, such as \"10m\"");
+        let text = String::deserialize(from).map_err(refused)?;
         Span::parse(&text).map(Self).map_err(serde::de::Error::custom)
     }
 }
@@ -390,6 +423,19 @@ impl<'de> Deserialize<'de> for Duration {
 impl Serialize for Duration {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&self.0)
+    }
+}
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Listen(pub SocketAddr);
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let hint = "write an address and a port in quotes, such as \"127.0.0.1:8787\"";
+        let text = String::deserialize(from).map_err(|_| serde::de::Error::custom(hint))?;
+        text.parse().map(Self).map_err(|_| serde::de::Error::custom(hint))
     }
 }
 

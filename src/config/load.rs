@@ -27,6 +27,8 @@ pub struct Config {
     pub path: Option<PathBuf>,
     /// What decisions depend on.
     pub policy: Policy,
+    /// The text of the file, to say where something stands. It may hold secrets.
+    text: SecretText,
 }
 
 /// The configuration file to use: the one that is named, or the first that is there.
@@ -65,14 +67,15 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let defaults: File = toml::from_str(DEFAULTS).expect("the embedded defaults are valid");
         let own: File = toml::from_str(source.text).map_err(|error| source.parse_fault(&error))?;
-        let faults = check::check(&own, source);
-        let over = env::overlay(vars)?;
-        let file = layered(over, layered(own, defaults));
+        let over = env::Overlay::read(vars)?;
+        let file = layered(over.file.clone(), layered(own.clone(), defaults));
+        let policy = policy::policy(&file);
+        let mut faults = check::check(&own, &policy, source);
+        faults.extend(over.check(&policy));
         if !faults.is_empty() {
             return Err(ConfigError(faults));
         }
-        let policy = policy::policy(&file);
-        Ok(Self { file, path: path.map(Path::to_owned), policy })
+        Ok(Self { file, path: path.map(Path::to_owned), policy, text: SecretText(source.text.to_owned()) })
     }
 
     /// A secret that stands in the file itself must not be readable by others.
@@ -93,7 +96,7 @@ impl Config {
 
     /// Where it listens.
     pub fn listen(&self) -> SocketAddr {
-        self.file.http.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8787)))
+        self.file.http.listen.map_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8787)), |listen| listen.0)
     }
 
     /// Its address as others see it, without a slash at its end.
@@ -104,7 +107,7 @@ impl Config {
 
     /// Address of the store; a relative file is relative to the configuration.
     pub fn store_url(&self) -> String {
-        let url = self.file.store.url.as_ref().map_or("sqlite://sereno.db", |url| url.get_ref().as_str());
+        let url = self.file.store.url.as_ref().map_or("sqlite://sereno.db", |url| url.get_ref().0.as_str());
         match crate::store::sqlite_path(url) {
             Some(file) => format!("sqlite://{}", self.beside(&file).display()),
             None => url.to_owned(),
@@ -133,7 +136,8 @@ impl Config {
         what: &str,
     ) -> Result<Option<Secret>, ConfigError> {
         if let Some(file) = file {
-            return self.secret_in(file.get_ref(), what).map(Some);
+            let found = self.secret_in(file.get_ref(), what);
+            return found.map(Some).map_err(|message| self.fault(file, message));
         }
         Ok(inline.map(|text| Secret::new(&text.0)))
     }
@@ -145,26 +149,40 @@ impl Config {
     pub fn secrets(
         &self,
         inline: Option<&OneOrMany<SecretText>>,
-        files: Option<&OneOrMany<Spanned<String>>>,
+        files: Option<&Spanned<OneOrMany<String>>>,
         what: &str,
     ) -> Result<Vec<Secret>, ConfigError> {
-        let from_files =
-            files.into_iter().flat_map(OneOrMany::as_slice).map(|file| self.secret_in(file.get_ref(), what));
-        let from_text = inline.into_iter().flat_map(OneOrMany::as_slice).map(|text| Ok(Secret::new(&text.0)));
-        from_files.chain(from_text).collect()
+        let read = |at: &Spanned<OneOrMany<String>>| {
+            let found = at.get_ref().as_slice().iter().map(|file| self.secret_in(file, what));
+            found.collect::<Result<Vec<_>, _>>().map_err(|message| self.fault(at, message))
+        };
+        let mut found = files.map(read).transpose()?.unwrap_or_default();
+        found.extend(inline.into_iter().flat_map(OneOrMany::as_slice).map(|text| Secret::new(&text.0)));
+        Ok(found)
     }
 
     /// Reads a file beside the configuration, or in the directory in which a supervisor puts credentials.
-    fn secret_in(&self, file: &str, what: &str) -> Result<Secret, ConfigError> {
+    fn secret_in(&self, file: &str, what: &str) -> Result<Secret, String> {
         let path = self.beside(Path::new(file));
         let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| PathBuf::from(dir).join(file));
         let found = credentials.filter(|path| path.exists()).unwrap_or(path);
-        let fault = |message: String| Fault { place: format!("{what}: {}", found.display()), message };
+        let fault = |message: String| format!("{what}: {} {message}", found.display());
         let text = std::fs::read_to_string(&found).map_err(|error| fault(format!("cannot be read: {error}")))?;
         if text.trim().is_empty() {
-            return Err(fault("is empty".into()).into());
+            return Err(fault("is empty; write the secret into it".into()));
         }
         Ok(Secret::new(&text))
+    }
+
+    /// What is wrong with a value, with its place when it stands in the file.
+    pub fn fault<T: serde::Serialize>(&self, at: &Spanned<T>, message: impl Into<String>) -> ConfigError {
+        let name = self.path.as_ref().map_or_else(|| "configuration".to_owned(), |path| path.display().to_string());
+        let text = &self.text.0;
+        let bare = |text: &str| text.replace(['"', '\'', ' '], "");
+        let written = toml::Value::try_from(at.get_ref()).map(|value| bare(&value.to_string())).ok();
+        // A value of the environment stands nowhere in the file.
+        let is_here = written.is_some() && text.get(at.span()).map(bare) == written;
+        Source { name: &name, text }.fault(is_here.then(|| at.span()), message).into()
     }
 
     /// The configuration as TOML, without secrets.

@@ -12,7 +12,7 @@ mod policy;
 
 pub use error::{ConfigError, Fault};
 pub use file::{
-    ApiToken, Channel, ChannelKind, File, Heartbeat, LogFormat, OneOrMany, Person, Rule, Runtime, RuntimeKind,
+    Address, ApiToken, Channel, ChannelKind, File, Heartbeat, LogFormat, OneOrMany, Person, Rule, Runtime, RuntimeKind,
     SecretText,
 };
 pub use load::{Config, DEFAULTS, locate};

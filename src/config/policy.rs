@@ -17,7 +17,7 @@ pub fn policy(file: &File) -> Policy {
     let tz = file.defaults.tz.as_ref().map_or_else(|| standard.tz.clone(), |tz| tz.0.clone());
     Policy {
         people: people(file, lang, &tz),
-        tokens: file.api.tokens.iter().map(|(name, token)| (name.clone(), token.role)).collect(),
+        tokens: file.api.tokens.iter().map(|(name, token)| (name.clone(), *token.role.get_ref())).collect(),
         channels: channels(file),
         runtimes: file.runtimes.iter().map(|(name, runtime)| (name.clone(), of_runtime(runtime))).collect(),
         rules: file.rules.iter().filter(|rule| rule.enabled).map(of_rule).collect(),
@@ -39,7 +39,7 @@ pub fn policy(file: &File) -> Policy {
 
 fn people(file: &File, lang: Lang, tz: &str) -> BTreeMap<String, Person> {
     let own = file.people.iter().map(|(name, person)| {
-        let telegram = person.telegram.map(|id| ("telegram".to_owned(), id.to_string()));
+        let telegram = person.telegram.as_ref().map(|id| ("telegram".to_owned(), id.get_ref().to_string()));
         let about = Person {
             role: person.role,
             lang: person.lang.unwrap_or(lang),

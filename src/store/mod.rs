@@ -58,6 +58,12 @@ pub enum Error {
         /// What happened.
         error: std::io::Error,
     },
+    /// There is nothing to read.
+    #[error("{0}: there is no store yet; `sereno serve` makes it")]
+    Missing(PathBuf),
+    /// The file is something else.
+    #[error("{0}: this is no SQLite database")]
+    NotDatabase(PathBuf),
     /// SQLite says that its file is damaged.
     #[error("the store is damaged: {0}")]
     Damaged(String),
@@ -69,7 +75,7 @@ pub enum Error {
     LeaseLost,
     /// The database said no.
     #[error("database: {0}")]
-    Sql(#[from] sqlx::Error),
+    Sql(sqlx::Error),
     /// A migration failed.
     #[error("migration: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -77,6 +83,25 @@ pub enum Error {
     #[error("stored data cannot be read: {0}")]
     Json(#[from] serde_json::Error),
 }
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(said) if said.code().is_some_and(|code| is_corrupt(&code)) => {
+                Self::Damaged(format!("{}; restore a backup", said.message()))
+            }
+            _ => Self::Sql(error),
+        }
+    }
+}
+
+/// Whether this is SQLite's `SQLITE_CORRUPT`, or one of its kinds; PostgreSQL's codes are longer.
+fn is_corrupt(code: &str) -> bool {
+    code.len() < 5 && code.parse().is_ok_and(|code: u32| code & 0xff == 11)
+}
+
+/// SQLite's `SQLITE_NOTADB`.
+const NOT_A_DATABASE: &str = "26";
 
 /// A result of the store.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -183,20 +208,15 @@ impl Store {
     }
 
     async fn sqlite(path: &Path, create: bool, lock: Option<File>) -> Result<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(create)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A 2xx promises that the event is on stable storage: never less than FULL.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
-            .statement_cache_capacity(256)
-            .pragma("trusted_schema", "OFF")
-            .pragma("cell_size_check", "ON")
-            .pragma("mmap_size", "0")
-            .pragma("journal_size_limit", "67108864");
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        if !create && !path.exists() {
+            return Err(Error::Missing(path.to_owned()));
+        }
+        let options = sqlite_options(path, create);
+        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await;
+        let write = write.map_err(|error| match error.as_database_error().and_then(|said| said.code()) {
+            Some(code) if code == NOT_A_DATABASE => Error::NotDatabase(path.to_owned()),
+            _ => error.into(),
+        })?;
         let read = SqlitePoolOptions::new()
             .max_connections(SQLITE_READERS)
             .connect_with(options.create_if_missing(false))
@@ -292,6 +312,35 @@ pub fn sqlite_path(url: &str) -> Option<PathBuf> {
     (!path.is_empty()).then(|| PathBuf::from(path))
 }
 
+/// Checks that an address is one that can be opened, without opening it.
+///
+/// # Errors
+/// [`Error::Url`], without a password.
+pub fn check_url(url: &str) -> Result<()> {
+    let fits = match sqlite_path(url) {
+        Some(_) => true,
+        None => is_postgres(url) && PgConnectOptions::from_str(url).is_ok(),
+    };
+    if fits { Ok(()) } else { Err(Error::Url(hide_password(url))) }
+}
+
+/// How a SQLite file is opened.
+pub fn sqlite_options(path: &Path, create: bool) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(create)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A 2xx promises that the event is on stable storage: never less than FULL.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .statement_cache_capacity(256)
+        .pragma("trusted_schema", "OFF")
+        .pragma("cell_size_check", "ON")
+        .pragma("mmap_size", "0")
+        .pragma("journal_size_limit", "67108864")
+}
+
 fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
@@ -299,12 +348,14 @@ fn is_postgres(url: &str) -> bool {
 /// The address without a password, for messages.
 pub fn hide_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    // PostgreSQL also takes a password there.
+    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?…"));
     match rest.rsplit_once('@') {
         Some((user, host)) => {
             let user = user.split(':').next().unwrap_or(user);
-            format!("{scheme}://{user}@{host}")
+            format!("{scheme}://{user}@{host}{query}")
         }
-        None => url.to_owned(),
+        None => format!("{scheme}://{rest}{query}"),
     }
 }
 
@@ -321,7 +372,11 @@ fn lock(path: &Path) -> Result<File> {
     }
 }
 
-fn check_sqlite(version: &str) -> Result<()> {
+/// Refuses a SQLite that can corrupt the log.
+///
+/// # Errors
+/// [`Error::OldSqlite`].
+pub fn check_sqlite(version: &str) -> Result<()> {
     let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
     let mut next = || parts.next().unwrap_or(0);
     let found = (next(), next(), next());

@@ -3,9 +3,11 @@
 //! Both are gone when the value is dropped, also after a failure. A missing server is a failure, never a
 //! reason to skip. It knows nothing of what is stored.
 
+use std::collections::BTreeMap;
+
 use sereno::clock::{SystemEntropy, random_hex};
 use sereno::store::Store;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 /// An empty database.
 pub struct Database {
@@ -62,6 +64,52 @@ impl Database {
     /// Opens it to fold.
     pub async fn open(&self) -> Store {
         Store::open(&self.url).await.unwrap()
+    }
+
+    /// Runs statements behind the back of whoever has it open.
+    pub async fn execute(&self, statements: &str) {
+        let sql = AssertSqlSafe(statements.to_owned());
+        if self.server.is_some() {
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        } else {
+            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        }
+    }
+
+    /// The first column of a query, as texts.
+    pub async fn texts(&self, query: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(query.to_owned());
+        if self.server.is_some() {
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+        } else {
+            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+            sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+        }
+    }
+
+    /// Every table with its rows as text, those of the migrator too.
+    pub async fn dump(&self) -> BTreeMap<String, Vec<String>> {
+        let tables = if self.server.is_some() {
+            "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'"
+        } else {
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+        };
+        let mut dump = BTreeMap::new();
+        for table in self.texts(tables).await {
+            let query = if self.server.is_some() {
+                format!("SELECT t::text FROM \"{table}\" t ORDER BY 1")
+            } else {
+                let columns = self.texts(&format!("SELECT name FROM pragma_table_info('{table}')")).await;
+                let quoted: Vec<String> = columns.iter().map(|name| format!("quote(\"{name}\")")).collect();
+                format!("SELECT {} FROM \"{table}\" ORDER BY 1", quoted.join(" || ',' || "))
+            };
+            let rows = self.texts(&query).await;
+            dump.insert(table, rows);
+        }
+        dump
     }
 }
 

@@ -55,6 +55,10 @@ impl RuleBook {
             let hint = "the condition reads no signal, so it could never change; write for example cost('10m') > 5";
             return Err(error(hint.into(), None));
         }
+        if let Some(id) = no_question(&expression) {
+            let hint = "this gives no yes or no; compare it with something, such as cost('10m') > 5";
+            return Err(error(hint.into(), place(id)));
+        }
         let rule = assemble(spec.clone(), expression, found, texts, moments);
         let ix = RuleIx::try_from(self.rules.len()).unwrap_or(RuleIx::MAX);
         self.scopes[spec.per as usize].list(ix, &rule);
@@ -120,6 +124,31 @@ impl ScopeIndex {
 fn listed(list: &mut Vec<RuleIx>, ix: RuleIx) {
     if list.last() != Some(&ix) {
         list.push(ix);
+    }
+}
+
+/// The part of a condition that should be true or false and can be neither: a signal alone, a number, a sum.
+fn no_question(expression: &IdedExpr) -> Option<u64> {
+    const ARITHMETIC: [&str; 6] = [
+        operators::ADD,
+        operators::SUBSTRACT,
+        operators::MULTIPLY,
+        operators::DIVIDE,
+        operators::MODULO,
+        operators::NEGATE,
+    ];
+    match &expression.expr {
+        Expr::Ident(_) => Some(expression.id),
+        Expr::Literal(literal) if !matches!(literal, LiteralValue::Boolean(_)) => Some(expression.id),
+        Expr::Call(call) => match call.func_name.as_str() {
+            operators::LOGICAL_AND | operators::LOGICAL_OR | operators::LOGICAL_NOT => {
+                call.args.iter().find_map(no_question)
+            }
+            operators::CONDITIONAL => call.args.iter().skip(1).find_map(no_question),
+            "size" | "int" | "double" | "string" => Some(expression.id),
+            name => ARITHMETIC.contains(&name).then_some(expression.id),
+        },
+        _ => None,
     }
 }
 

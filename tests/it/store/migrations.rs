@@ -5,9 +5,12 @@
 use std::collections::BTreeMap;
 
 use sereno::store::migrations;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
+use sqlx::{Connection as _, PgConnection, Row as _, SqliteConnection};
 
-use crate::database::{self, Database};
+use super::night::{Folding, clock, night};
+use crate::database::{self, Database, on_both};
+
+on_both!(migrating_a_full_store_again_loses_nothing, a_store_of_a_newer_version_is_refused);
 
 /// A table: its columns with type, nullability and place in the primary key, and its indexes.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -44,6 +47,31 @@ async fn both_databases_have_the_same_tables_columns_and_indexes() {
     for (name, table) in &left {
         assert_eq!(table, &right[name], "table {name}: SQLite and PostgreSQL");
     }
+}
+
+async fn migrating_a_full_store_again_loses_nothing(db: Database) {
+    let store = db.open().await;
+    store.meta_or("epoch", "1").await.unwrap();
+    let engine = Folding::start(&store, clock()).await;
+    engine.play(&night().log).await;
+    engine.deliver(&store).await;
+    engine.stop().await;
+    store.close().await;
+    drop(store);
+    let before = db.dump().await;
+    for (table, rows) in &before {
+        assert!(!rows.is_empty(), "the night leaves the table {table} empty");
+    }
+    db.open().await.close().await;
+    assert_eq!(db.dump().await, before);
+}
+
+async fn a_store_of_a_newer_version_is_refused(db: Database) {
+    db.open().await.close().await;
+    db.execute("UPDATE _sqlx_migrations SET version = 9999").await;
+    let error = sereno::store::Store::open(db.url()).await.err().expect("a newer sereno made it").to_string();
+    assert!(error.starts_with("migration: "), "{error}");
+    assert!(error.contains("9999"), "{error}");
 }
 
 /// What SQLite says about its tables.

@@ -1,3 +1,9 @@
 //! The store on both databases: what it promises, and what it refuses.
 
+mod commit;
+mod lease;
 mod migrations;
+mod night;
+mod replay;
+mod sql;
+mod sqlite;

@@ -1,0 +1,323 @@
+//! The configuration: every mistake is told with its place and its remedy, and secrets never print.
+//!
+//! Files are real ones in a folder of their own, read as `sereno check` reads them.
+
+use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use sereno::app::{api_tokens, build_channels, build_runtimes};
+use sereno::channel::web::WebChannel;
+use sereno::config::{Config, ConfigError, DEFAULTS};
+
+const VALID_SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+const CANARY: &str = "canary-4f1d9c-never-shown";
+
+/// A file with the secrets that the cases below name.
+fn folder(text: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    write("sereno.toml", text);
+    write("fleet.secret", VALID_SECRET);
+    write("claude.token", CANARY);
+    write("empty.secret", " \n");
+    write("plain.secret", CANARY);
+    write("short.secret", "whsec_c2hvcnQ=");
+    folder
+}
+
+/// Reads a folder's configuration and builds what `check` builds.
+fn load(folder: &Path, vars: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let vars = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let config = Config::load(&folder.join("sereno.toml"), vars)?;
+    build_channels(&config, Arc::new(WebChannel::default()))?;
+    build_runtimes(&config)?;
+    api_tokens(&config)?;
+    Ok(config)
+}
+
+/// What is said about a file, without the folder in which it happens to be.
+fn said(text: &str, vars: &[(&str, &str)]) -> String {
+    let folder = folder(text);
+    let error = load(folder.path(), vars).err();
+    let error = error.unwrap_or_else(|| panic!("nothing is said about {text} {vars:?}"));
+    error.to_string().replace(&format!("{}/", folder.path().display()), "")
+}
+
+/// Every case with what is said about it.
+fn told(cases: &[&str]) -> String {
+    let mut all = String::new();
+    for text in cases {
+        writeln!(all, "{}\n  → {}\n", text.trim(), said(text, &[]).replace('\n', "\n  → ")).unwrap();
+    }
+    all
+}
+
+#[test]
+fn the_defaults_alone_are_valid_and_name_every_key() {
+    let config = Config::from_text("").unwrap();
+    assert_eq!(config.policy.rules.len(), 7);
+    // What the reader itself knows, as it says when it meets a key that it does not.
+    let sections = [
+        ("", ""),
+        ("http", "[http]"),
+        ("store", "[store]"),
+        ("defaults", "[defaults]"),
+        ("approvals", "[approvals]"),
+        ("agents", "[agents]"),
+        ("log", "[log]"),
+        ("people", "[people.x]"),
+        ("channels", "[channels.x]"),
+        ("runtimes", "[runtimes.x]"),
+        ("rules", "[[rules]]"),
+        ("routes", "[[routes]]"),
+        ("prices", "[prices.x]"),
+        ("api", "[api]"),
+        ("api.tokens", "[api.tokens.x]"),
+        ("heartbeat", "[heartbeat]"),
+    ];
+    let mut missing = Vec::new();
+    for (name, head) in sections {
+        let error = Config::from_text(&format!("{head}\nno_such_key = 1\n")).unwrap_err().to_string();
+        let keys: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+        assert!(error.contains("unknown field `no_such_key`") && !keys.is_empty(), "{head}: {error}");
+        let named = section(name);
+        missing.extend(keys.iter().filter(|key| !named.contains(**key)).map(|key| format!("{head} {key}")));
+    }
+    assert!(missing.is_empty(), "deploy/sereno.toml does not name {missing:?}");
+}
+
+/// The part of the defaults, comments with it, that is about a section.
+fn section(name: &str) -> String {
+    if name.is_empty() {
+        return DEFAULTS.to_owned();
+    }
+    let mut part = String::new();
+    let mut inside = false;
+    for line in DEFAULTS.lines() {
+        let bare = line.trim_start_matches("# ").trim_matches('[');
+        if line.trim_start_matches("# ").starts_with('[') {
+            inside = bare.starts_with(name) && bare[name.len()..].starts_with(['.', ']']);
+        }
+        if inside || line.starts_with("# Runtimes:") {
+            part.push_str(line);
+            part.push('\n');
+        }
+    }
+    part
+}
+
+#[test]
+fn a_misspelt_key_or_word_is_told_with_the_one_that_was_meant() {
+    insta::assert_snapshot!(told(&[
+        "[http]\nlisen = \"127.0.0.1:1\"",
+        "[htp]\nlisten = \"127.0.0.1:1\"",
+        "[people.ana]\nrole = \"aprover\"",
+        "[people.ana]\nrole = \"viewer\"\nlang = \"fr\"",
+        "[channels.tg]\nkind = \"telegramm\"\ntoken_file = \"tg.token\"",
+        "[runtimes.claude]\nkind = \"claude_code\"\ntoken_file = \"claude.token\"",
+        "[runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"fleet.secret\"\ncan = [\"pause\", \"halt\"]",
+        "[[rules]]\nname = \"r\"\nwhen = \"true\"\nseverity = \"criticl\"",
+        "[log]\nformat = \"xml\"",
+    ]));
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_told_with_its_place() {
+    insta::assert_snapshot!(told(&[
+        "[http]\nlisten = 8787",
+        "[http]\nlisten = \"localhost\"",
+        "[http]\nrate = \"fast\"",
+        "[http]\npublic_url = \"sereno.example.org\"",
+        "[store]\nurl = \"mysql://root:canary@host/db\"",
+        "[store]\nlease = \"15 parsecs\"",
+        "[approvals]\ntimeout = \"soon\"",
+        "[approvals]\ntimeout = \"2h\"",
+        "[approvals]\ntimeout = \"1s\"",
+        "[agents]\nsilent_after = 10",
+        "[defaults]\ntz = \"Madrid\"",
+        "[people.ana]\nrole = \"viewer\"\ntz = \"UTC+1\"",
+        "[people.ana]\nlang = \"es\"",
+        "[people.ana]\nrole = \"viewer\"\ntelegram = \"@ana\"",
+        "[heartbeat]\nurl = \"not an address\"",
+        "[http\nlisten = 1",
+        "[http]\nlisten = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"",
+    ]));
+}
+
+#[test]
+fn a_rule_or_route_that_cannot_be_is_told_with_its_place() {
+    insta::assert_snapshot!(told(&[
+        "[[rules]]\nname = \"r\"\nwhen = \"cost('10m') >\"",
+        "[[rules]]\nname = \"r\"\nwhen = \"cots('10m') > 5.0\"",
+        "[[rules]]\nname = \"r\"\nwhen = \"cost('ten minutes') > 5.0\"",
+        "[[rules]]\nname = \"r\"\nwhen = \"cost() > 5.0\"",
+        "[[rules]]\nname = \"r\"\nwhen = \"stats == 'error'\"",
+        "[[rules]]\nname = \"r\"\nwhen = \"cost('10m')\"",
+        "[[rules]]\nname = \"r\"\nwhen = \"status == 'error' && cost('10m') + 1.0\"",
+        "[[rules]]\nname = \"r\"\nwhen = \"true\"",
+        "[[rules]]\nname = \"r\"\nwhen = \"idle() > 5\"\n\n[[rules]]\nname = \"r\"\nwhen = \"idle() > 6\"",
+        "[[rules]]\nname = \"r\"\nwhen = \"idle() > 5\"\nthen = [\"pause\"]",
+        "[[rules]]\nname = \"r\"\nwhen = \"idle() > 5\"\nfor = \"long\"",
+        "[[routes]]\nmatch = 'severity=critical'\nto = [\"page:ana\"]",
+        "[[routes]]\nmatch = 'severity=\"critical'\nto = [\"page:ana\"]",
+        "[[routes]]\nmatch = 'severity=~\"(\"'\nto = [\"page:ana\"]",
+        "[[routes]]\nto = []",
+        "[[routes]]\nto = [\"tg:1\"]",
+        "[[routes]]\nto = [\"person:ana\"]",
+        "[[routes]]\nto = [\"ana\"]",
+    ]));
+}
+
+#[test]
+fn what_does_not_fit_together_is_told_with_its_place() {
+    insta::assert_snapshot!(told(&[
+        "[channels.tg]\nkind = \"telegram\"",
+        "[channels.page]\nkind = \"log\"",
+        "[channels.api]\nkind = \"log\"",
+        "[channels.tg]\nkind = \"telegram\"\ntoken_file = \"claude.token\"\napi_url = \"localhost\"",
+        "[runtimes.fleet]\nkind = \"generic\"",
+        "[runtimes.fleet]\nkind = \"generic\"\ntoken_file = \"claude.token\"\ncontrol_url = \"http://127.0.0.1:1/\"",
+        "[runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"fleet.secret\"\ncontrol_url = \"127.0.0.1:9100\"",
+        "[runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"fleet.secret\"\nagents = \"build-[\"",
+        "[runtimes.\"a/b\"]\nkind = \"generic\"\nsecret_file = \"fleet.secret\"",
+        "[runtimes.claude]\nkind = \"claude-code\"",
+        "[people.ana]\nrole = \"viewer\"\ntelegram = 7\n[people.bob]\nrole = \"viewer\"\ntelegram = 7",
+        "[people.ops]\nrole = \"viewer\"\n[api.tokens.ops]\nrole = \"viewer\"\ntoken_file = \"claude.token\"",
+        "[api.tokens.ops]\nrole = \"admin\"",
+    ]));
+}
+
+#[test]
+fn a_secret_that_cannot_be_used_is_told_without_the_secret() {
+    let told = told(&[
+        "[runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"nowhere.secret\"",
+        "[runtimes.fleet]\nkind = \"generic\"\nsecret_file = [\"fleet.secret\", \"empty.secret\"]",
+        "[runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"plain.secret\"",
+        "[runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"short.secret\"",
+        "[channels.tg]\nkind = \"telegram\"\ntoken_file = \"nowhere.token\"",
+        "[api.tokens.ops]\nrole = \"admin\"\ntoken_file = \"nowhere.token\"",
+        "[channels.tg]\nkind = \"telegram\"\ntoken = 8123456789",
+        "[runtimes.fleet]\nkind = \"generic\"\nsecret = 8123456789",
+        "[runtimes.fleet]\nkind = \"generic\"\nsecret = \"canary-4f1d9c-never-shown\"",
+        "[runtimes.fleet]\nkind = \"generic\"\nsecret = \"canary-4f1d9c-never-shown",
+    ]);
+    insta::assert_snapshot!(told);
+    let answers: String = told.lines().filter(|line| line.starts_with("  → ")).collect();
+    assert!(!answers.contains("canary") && !answers.contains("8123456789"), "{answers}");
+}
+
+#[test]
+fn a_secret_in_a_file_that_others_can_read_is_refused() {
+    let text = format!("[runtimes.fleet]\nkind = \"generic\"\nsecret = \"{VALID_SECRET}\"\n");
+    let folder = folder(&text);
+    let path = folder.path().join("sereno.toml");
+    load(folder.path(), &[]).expect("only its owner can read it");
+    for mode in [0o640, 0o604, 0o644] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let error = load(folder.path(), &[]).unwrap_err().to_string();
+        let path = path.display();
+        assert_eq!(
+            error,
+            format!("{path}: holds a secret and can be read by others; run chmod 600 {path}, or use …_file keys")
+        );
+    }
+    std::fs::write(&path, "[runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"fleet.secret\"\n").unwrap();
+    load(folder.path(), &[]).expect("it holds no secret itself");
+}
+
+#[test]
+fn a_variable_that_does_not_fit_is_named() {
+    let cases: &[&[(&str, &str)]] = &[
+        &[("SERENO_HTTP__LISEN", "127.0.0.1:1"), ("SERENO_LOG__LEVEL", "debug")],
+        &[("SERENO_HTP__LISTEN", "127.0.0.1:1")],
+        &[("SERENO_HTTP__RATE", "fast")],
+        &[("SERENO_HTTP__LISTEN", "8787")],
+        &[("SERENO_APPROVALS__TIMEOUT", "soon")],
+        &[("SERENO_APPROVALS__TIMEOUT", "9h")],
+        &[("SERENO_DEFAULTS__TZ", "Madrid")],
+        &[("SERENO_STORE__URL", "mysql://root:canary@host/db")],
+        &[("SERENO_HTTP__PUBLIC_URL", "sereno.example.org")],
+        &[("SERENO_PEOPLE__ANA__LANG", "es")],
+        &[("SERENO_PEOPLE__ANA__ROLE", "king")],
+    ];
+    let mut all = String::new();
+    for vars in cases {
+        let set: Vec<String> = vars.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        writeln!(all, "{}\n  → {}\n", set.join(" "), said("", vars)).unwrap();
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn the_environment_lies_over_the_file_and_the_file_over_the_defaults() {
+    let folder = folder("[http]\nlisten = \"127.0.0.1:1\"\nrate = 7.0\n[defaults]\nlang = \"es\"\n");
+    let vars = [
+        ("SERENO_HTTP__LISTEN", "127.0.0.1:2"),
+        ("SERENO_PEOPLE__ANA__ROLE", "admin"),
+        ("SERENO_PEOPLE__ANA__TELEGRAM", "77"),
+        ("SERENO_API__TOKENS__OPS__TOKEN", "007"),
+        ("SERENO_API__TOKENS__OPS__ROLE", "viewer"),
+        ("SERENO_CONFIG", "/nowhere"),
+        ("SERENO_TEST_POSTGRES", "whatever"),
+        ("PATH", "/bin"),
+    ];
+    let config = load(folder.path(), &vars).unwrap();
+    assert_eq!(config.listen().port(), 2);
+    assert_eq!(config.file.http.rate, Some(7.0));
+    assert_eq!(config.file.http.burst, Some(2000.0));
+    assert_eq!(config.policy.people["ana"].accounts["telegram"], "77");
+    assert_eq!(config.policy.people["ana"].lang, sereno::core::policy::Lang::Es);
+    assert!(api_tokens(&config).unwrap()[0].token.is("007"));
+}
+
+#[test]
+fn rules_of_the_same_name_replace_the_default_ones() {
+    let off = Config::from_text("[[rules]]\nname = \"loop\"\nwhen = \"idle() > 5\"\nenabled = false\n").unwrap();
+    assert!(off.policy.rules.iter().all(|rule| rule.name != "loop"));
+    assert_eq!(off.policy.rules.len(), 6);
+    let more = Config::from_text("[[rules]]\nname = \"mine\"\nwhen = \"status == 'error'\"\n").unwrap();
+    assert_eq!(more.policy.rules.len(), 8);
+}
+
+#[test]
+fn secrets_print_nowhere() {
+    let text = format!(
+        "[store]\nurl = \"postgres://sereno:{CANARY}@127.0.0.1/db\"\n\
+         [people.ana]\nrole = \"admin\"\n\
+         [channels.tg]\nkind = \"telegram\"\ntoken = \"12345:{CANARY}\"\napi_url = \"http://u:{CANARY}@127.0.0.1:1\"\n\
+         [runtimes.fleet]\nkind = \"generic\"\nsecret = [\"{VALID_SECRET}\"]\ntoken = [\"{CANARY}\"]\n\
+         control_url = \"http://u:{CANARY}@127.0.0.1:1/\"\n\
+         [runtimes.claude]\nkind = \"claude-code\"\ntoken = \"{CANARY}\"\n\
+         [api.tokens.ops]\nrole = \"admin\"\ntoken = \"{CANARY}\"\n\
+         [heartbeat]\nurl = \"https://u:{CANARY}@hc.example.org/ping\"\n"
+    );
+    let folder = folder(&text);
+    let config = load(folder.path(), &[]).unwrap();
+    let secret = config.file.api.tokens["ops"].token.clone();
+    let secret = config.secret(secret.as_ref(), None, "test").unwrap();
+    assert!(secret.as_ref().unwrap().is(CANARY), "the secret is there");
+    assert!(config.store_url().contains(CANARY), "the password is there");
+    let shown = [config.show(), format!("{config:?}"), format!("{config:#?}"), format!("{secret:?}")];
+    for text in shown {
+        assert!(!text.contains(CANARY) && !text.contains("MDEyMzQ1"), "{text}");
+        assert!(text.contains("‹secret›"), "{text}");
+    }
+    let shown = config.show();
+    assert!(shown.contains("url = \"postgres://sereno@127.0.0.1/db\""), "{shown}");
+}
+
+#[test]
+fn what_is_shown_can_be_read_again() {
+    let text = "[people.ana]\nrole = \"admin\"\ntelegram = 5\n[runtimes.fleet]\nkind = \"generic\"\nsecret_file = [\"fleet.secret\"]\n\
+                [[routes]]\nmatch = 'severity=\"critical\"'\nto = [\"page:ana\"]\n[prices.m]\ninput = 1.5\noutput = 2.0\n";
+    let first = Config::from_text(text).unwrap();
+    let again = Config::from_text(&first.show()).unwrap();
+    assert_eq!(first.policy, again.policy);
+    assert_eq!(first.show(), again.show());
+}

@@ -1,0 +1,97 @@
+//! The commit: all of it or nothing, and every input once.
+
+use sereno::core::time::Ts;
+use sereno::engine::{AppendError, NewInput};
+use sereno::store::{Entry, Error, Store, Tx, Writes, idempotency_key};
+
+use super::night::{Folding, LEASE, clock, night, whole_log};
+use crate::database::{Database, on_both};
+use crate::sim::{Sim, at};
+
+on_both!(
+    a_commit_that_fails_leaves_nothing,
+    a_commit_under_an_old_term_leaves_nothing,
+    an_input_that_comes_twice_counts_once,
+    an_engine_whose_commit_failed_goes_on_with_what_is_stored,
+);
+
+/// Everything that a night writes, as one transaction.
+async fn written(store: &Store, sim: &Sim) -> Tx {
+    let mut writes = Writes::default();
+    for decision in &sim.decisions {
+        writes.add(decision.clone());
+    }
+    let entries: Vec<Entry> =
+        sim.log.iter().map(|i| Entry { pos: i.pos, at: i.at, body: serde_json::to_string(&i.body).unwrap() }).collect();
+    let mut tx = store.begin_commit().await.unwrap();
+    let keys: Vec<[u8; 16]> = (0..100).map(|n: u32| idempotency_key("night", &n.to_string())).collect();
+    let fresh = tx.note_keys(&keys, sim.now).await.unwrap();
+    assert_eq!(fresh.len(), 100, "nothing was kept of an earlier try");
+    tx.append(&entries).await.unwrap();
+    tx.write(&writes, &sim.world).await.unwrap();
+    tx.write_models(&writes.changed, &sim.world).await.unwrap();
+    tx
+}
+
+async fn a_commit_that_fails_leaves_nothing(db: Database) {
+    let (store, sim) = (db.open().await, night());
+    let lease = store.acquire_lease("me", sim.now, LEASE).await.unwrap().unwrap();
+    let before = db.dump().await;
+    let mut tx = written(&store, &sim).await;
+    let again = Entry { pos: 1, at: Ts(0), body: "{}".into() };
+    assert!(matches!(tx.append(&[again]).await, Err(Error::Sql(_))), "a position is taken once");
+    drop(tx);
+    assert_eq!(db.dump().await, before);
+
+    written(&store, &sim).await.commit(sim.world.pos, lease.term).await.unwrap();
+    let after = db.dump().await;
+    for table in ["seen", "log", "outbox", "cards", "copies", "audit", "agents", "sessions", "tasks", "costs"] {
+        assert!(after[table].len() > before[table].len(), "{table}");
+    }
+    assert_eq!(after["log"].len(), sim.log.len());
+}
+
+async fn a_commit_under_an_old_term_leaves_nothing(db: Database) {
+    let (store, sim) = (db.open().await, night());
+    let old = store.acquire_lease("old", sim.now, LEASE).await.unwrap().unwrap();
+    let new = store.acquire_lease("new", sim.now.plus(LEASE).plus(LEASE), LEASE).await.unwrap().unwrap();
+    assert!(new.term > old.term);
+    let before = db.dump().await;
+    let refused = written(&store, &sim).await.commit(sim.world.pos, old.term).await;
+    assert!(matches!(refused, Err(Error::LeaseLost)), "{refused:?}");
+    assert_eq!(db.dump().await, before);
+    written(&store, &sim).await.commit(sim.world.pos, new.term).await.unwrap();
+}
+
+async fn an_input_that_comes_twice_counts_once(db: Database) {
+    let store = db.open().await;
+    let (engine, night) = (Folding::start(&store, clock()).await, night());
+    engine.play(&night.log[..1]).await;
+    let event = |source: &str, key: &str| NewInput::keyed(source, key, night.log[1].body.clone());
+    let batch = vec![event("a", "1"), event("a", "1"), event("b", "1"), event("a", "2")];
+    let first: Vec<bool> = engine.log.append(batch.clone()).await.unwrap().iter().map(|a| a.pos.is_some()).collect();
+    assert_eq!(first, [true, false, true, true], "a key is unique within its source");
+    let second = engine.log.append(batch).await.unwrap();
+    assert!(second.iter().all(|a| a.pos.is_none() && a.reply.is_none()));
+    // Neither can be mistaken for the other by moving the border between source and key.
+    assert_ne!(idempotency_key("ab", "c"), idempotency_key("a", "bc"));
+    engine.stop().await;
+    assert_eq!(whole_log(&store).await.len(), 4);
+}
+
+async fn an_engine_whose_commit_failed_goes_on_with_what_is_stored(db: Database) {
+    let store = db.open().await;
+    let (engine, night) = (Folding::start(&store, clock()).await, night());
+    engine.play(&night.log[..2]).await;
+    // Somebody has meddled: the next position is taken.
+    db.execute(&format!("INSERT INTO log (pos, at, body) VALUES (3, {}, '{{}}')", at("09:01").0)).await;
+    let input = NewInput::keyed("night", "once", night.log[2].body.clone());
+    let refused = engine.log.append_one(input.clone()).await;
+    assert!(matches!(refused, Err(AppendError::Unavailable(_))), "{refused:?}");
+    db.execute("DELETE FROM log WHERE pos = 3").await;
+    let taken = engine.log.append_one(input.clone()).await.unwrap();
+    assert_eq!(taken.pos, Some(3), "the key of the failed commit is free again");
+    assert_eq!(engine.log.append_one(input).await.unwrap().pos, None);
+    engine.stop().await;
+    assert_eq!(whole_log(&store).await.len(), 3);
+}

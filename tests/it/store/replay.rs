@@ -1,0 +1,68 @@
+//! Law: a World is the fold of the log, whichever way it was come by.
+
+use sereno::core::world::World;
+
+use super::night::{Folding, clock, folded, night, whole_log};
+use crate::database::{Database, on_both};
+
+on_both!(
+    a_snapshot_and_the_tail_give_the_same_world_as_the_whole_log,
+    a_crash_loses_nothing_that_was_answered,
+    read_models_are_brought_up_to_date_after_a_crash,
+);
+
+async fn a_snapshot_and_the_tail_give_the_same_world_as_the_whole_log(db: Database) {
+    let (store, night) = (db.open().await, night());
+    let (first, second) = night.log.split_at(night.log.len() / 2);
+    let engine = Folding::start(&store, clock()).await;
+    engine.play(first).await;
+    engine.deliver(&store).await;
+    let clock = engine.clock.clone();
+    engine.stop().await;
+    let engine = Folding::start(&store, clock).await;
+    engine.play(second).await;
+    engine.deliver(&store).await;
+    engine.crash().await;
+
+    let log = whole_log(&store).await;
+    let positions: Vec<u64> = log.iter().map(|input| input.pos).collect();
+    assert_eq!(positions, (1..=log.len() as u64).collect::<Vec<_>>(), "no gaps");
+    let snapshot = store.load_snapshot().await.unwrap();
+    let at = snapshot.pos;
+    assert!(at > 0 && at < log.len() as u64, "there is a snapshot at {at} and a tail behind it");
+    let tail = store.log_after(at, i64::MAX.cast_unsigned()).await.unwrap();
+    let by_tail = folded(snapshot, &tail).write().unwrap();
+    let by_all = folded(World::default(), &log).write().unwrap();
+    assert!(by_tail == by_all, "{}\n\n{}", String::from_utf8_lossy(&by_tail), String::from_utf8_lossy(&by_all));
+}
+
+async fn a_crash_loses_nothing_that_was_answered(db: Database) {
+    let (store, night) = (db.open().await, night());
+    let engine = Folding::start(&store, clock()).await;
+    engine.play(&night.log).await;
+    let clock = engine.clock.clone();
+    engine.crash().await;
+    let before = whole_log(&store).await;
+    let engine = Folding::start(&store, clock).await;
+    assert_eq!(engine.lease.cursor, before.len() as u64);
+    let again = night.log.iter().find(|input| matches!(input.body, sereno::core::input::Body::Event(_))).unwrap();
+    let keyed = sereno::engine::NewInput::keyed("night", again.pos.to_string(), again.body.clone());
+    assert_eq!(engine.log.append_one(keyed).await.unwrap().pos, None, "it was answered before the crash");
+    engine.stop().await;
+    assert_eq!(whole_log(&store).await, before);
+}
+
+async fn read_models_are_brought_up_to_date_after_a_crash(db: Database) {
+    let (store, night) = (db.open().await, night());
+    let engine = Folding::start(&store, clock()).await;
+    engine.play(&night.log).await;
+    let clock = engine.clock.clone();
+    engine.crash().await;
+    Folding::start(&store, clock).await.stop().await;
+    let world = folded(World::default(), &whole_log(&store).await);
+    let agents = store.agents(sereno::core::time::Ts(0), 100).await.unwrap();
+    assert_eq!(agents.len(), world.agents.iter().count());
+    let spent: i64 = store.costs(sereno::core::time::Ts(0)).await.unwrap().iter().map(|row| row.4.cost.0).sum();
+    assert_eq!(spent, 1_850_000, "0.42 + 0.45 + 0.46 + 0.14 + 0.38 dollars");
+    assert_eq!(store.cost_since(sereno::core::time::Ts(0)).await.unwrap().0, spent);
+}
