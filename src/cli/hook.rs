@@ -57,7 +57,8 @@ pub(crate) fn run(args: &Args) -> Done {
         return Err(Failure::Usage("standard input holds no hook body; nothing may run unseen".into()));
     };
     let event = body.get("hook_event_name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let gate = matches!(event.as_str(), "PreToolUse" | "PermissionRequest");
+    // A body that does not say what it is may be a gate as well.
+    let gate = matches!(event.as_str(), "PreToolUse" | "PermissionRequest" | "");
     let body = with_transcript(body, &event);
     #[expect(clippy::disallowed_methods, reason = "a hook has no configuration; its environment is the agent's")]
     let token = std::env::var(&args.token_env).unwrap_or_default();

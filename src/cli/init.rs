@@ -38,10 +38,11 @@ pub(crate) fn run(args: &Args) -> Done {
         return Err(Failure::Usage(format!("{} is there already; it was not touched", config.display())));
     }
     crate::core::time::zone(&args.tz).map_err(Failure::usage)?;
-    write(&args.dir.join("claude.token"), &hex::encode(SystemEntropy.bytes::<32>()))?;
-    write(&args.dir.join("fleet.secret"), &format!("whsec_{}", STANDARD.encode(SystemEntropy.bytes::<32>())))?;
     let text = text(args);
     crate::config::Config::from_text(&text)?;
+    std::fs::create_dir_all(&args.dir).map_err(|error| Failure::No(format!("{}: {error}", args.dir.display())))?;
+    write(&args.dir.join("claude.token"), &hex::encode(SystemEntropy.bytes::<32>()))?;
+    write(&args.dir.join("fleet.secret"), &format!("whsec_{}", STANDARD.encode(SystemEntropy.bytes::<32>())))?;
     write(&config, &text)?;
     println!("Wrote {}, claude.token and fleet.secret.", config.display());
     if args.telegram.is_some() {

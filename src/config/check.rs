@@ -184,10 +184,10 @@ fn check_routes(file: &File, policy: &Policy, source: Source<'_>, faults: &mut V
         if let Err((message, offset)) = Matchers::parse(route.matchers.get_ref()) {
             faults.push(source.fault(Some(within(&route.matchers, Some(offset))), message));
         }
-        if route.to.is_empty() {
-            faults.push(source.fault(Some(route.matchers.span()), "a route must end somewhere: `to` is empty"));
+        if route.to.get_ref().is_empty() {
+            faults.push(source.fault(Some(route.to.span()), "a route must end somewhere: `to` is empty"));
         }
-        for to in &route.to {
+        for to in route.to.get_ref() {
             match expand(policy, to.get_ref()) {
                 Ok(places) if places.is_empty() => {
                     faults.push(

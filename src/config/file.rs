@@ -284,7 +284,7 @@ pub struct Route {
     #[serde(rename = "match", default = "everything")]
     pub matchers: Spanned<String>,
     /// Destinations.
-    pub to: Vec<Spanned<String>>,
+    pub to: Spanned<Vec<Spanned<String>>>,
 }
 
 fn everything() -> Spanned<String> {

@@ -26,7 +26,7 @@ pub fn policy(file: &File) -> Policy {
             .iter()
             .map(|route| RouteSpec {
                 matchers: route.matchers.get_ref().clone(),
-                to: route.to.iter().map(|to| to.get_ref().clone()).collect(),
+                to: route.to.get_ref().iter().map(|to| to.get_ref().clone()).collect(),
             })
             .collect(),
         prices: prices(file),

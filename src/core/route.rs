@@ -100,7 +100,7 @@ fn parse_one(text: &str) -> Result<(Matcher, &str), String> {
     let rest = rest[operator.len()..].trim_start();
     let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\'')).ok_or_else(shape)?;
     let (value, rest) = rest[1..].split_once(quote).ok_or("the closing quote is missing")?;
-    let pattern = || Regex::new(&format!("^(?:{value})$")).map_err(|e| e.to_string());
+    let pattern = || Regex::new(&format!("^(?:{value})$")).map_err(|e| unreadable(value, &e));
     let matcher = match operator {
         "=" => Matcher::Equals(name.into(), value.into()),
         "!=" => Matcher::Differs(name.into(), value.into()),
@@ -108,6 +108,13 @@ fn parse_one(text: &str) -> Result<(Matcher, &str), String> {
         _ => Matcher::FitsNot(name.into(), pattern()?),
     };
     Ok((matcher, rest))
+}
+
+/// The last line of what the regex reader says; the others only draw it.
+fn unreadable(pattern: &str, error: &regex::Error) -> String {
+    let said = error.to_string();
+    let last = said.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    format!("`{pattern}` is no regular expression: {last}")
 }
 
 /// Where a route's `to` entry leads.
@@ -120,7 +127,12 @@ pub fn expand(policy: &Policy, to: &str) -> Result<Vec<Destination>, String> {
     if kind == "person" {
         if !policy.people.contains_key(name) {
             let known: Vec<&str> = policy.people.keys().map(String::as_str).collect();
-            return Err(format!("there is no person `{name}`; the people are {}", known.join(", ")));
+            let known = if known.is_empty() {
+                "there are none yet".into()
+            } else {
+                format!("the people are {}", known.join(", "))
+            };
+            return Err(format!("there is no person `{name}`; {known}"));
         }
         return Ok(of_person(policy, name));
     }

@@ -192,9 +192,12 @@ impl AgentScope {
     /// A scope from a glob with `*` and `?`.
     ///
     /// # Errors
-    /// When the glob is too large.
+    /// When the glob is empty, too large, or of another dialect.
     pub fn new(glob: Option<&str>) -> Result<Self, String> {
         let Some(glob) = glob else { return Ok(Self(None)) };
+        if glob.is_empty() || glob.contains(['[', ']', '{', '}']) {
+            return Err(format!("`{glob}` is no glob; * stands for any text and ? for one character, as in build-*"));
+        }
         let mut pattern = String::from("^");
         for c in glob.chars() {
             match c {

@@ -154,6 +154,7 @@ fn a_value_of_the_wrong_type_is_told_with_its_place() {
 fn a_rule_or_route_that_cannot_be_is_told_with_its_place() {
     insta::assert_snapshot!(told(&[
         "[[rules]]\nname = \"r\"\nwhen = \"cost('10m') >\"",
+        "[[rules]]\nname = \"r\"\nwhen = \"cost('10m' > 5.0\"",
         "[[rules]]\nname = \"r\"\nwhen = \"cots('10m') > 5.0\"",
         "[[rules]]\nname = \"r\"\nwhen = \"cost('ten minutes') > 5.0\"",
         "[[rules]]\nname = \"r\"\nwhen = \"cost() > 5.0\"",

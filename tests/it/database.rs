@@ -49,7 +49,7 @@ pub async fn sqlite() -> Database {
 pub async fn postgres() -> Database {
     let maintenance = maintenance();
     let name = format!("sereno_{}", random_hex(&SystemEntropy, 8));
-    run(&maintenance, format!("CREATE DATABASE {name}")).await;
+    execute(&maintenance, &format!("CREATE DATABASE {name}")).await;
     let mut url: reqwest::Url = maintenance.parse().expect("SERENO_TEST_POSTGRES is an address");
     url.set_path(&name);
     Database { url: url.to_string(), _folder: None, server: Some((maintenance, name)) }
@@ -68,14 +68,7 @@ impl Database {
 
     /// Runs statements behind the back of whoever has it open.
     pub async fn execute(&self, statements: &str) {
-        let sql = AssertSqlSafe(statements.to_owned());
-        if self.server.is_some() {
-            let mut connection = PgConnection::connect(&self.url).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-        } else {
-            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-        }
+        execute(&self.url, statements).await;
     }
 
     /// The first column of a query, as texts.
@@ -120,7 +113,7 @@ impl Drop for Database {
         // A test may be dropped in the middle of its own executor, so this one has a thread for itself.
         let dropped = std::thread::spawn(move || {
             let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            executor.block_on(run(&maintenance, statement));
+            executor.block_on(execute(&maintenance, &statement));
         });
         if dropped.join().is_err() {
             println!("the database of a test was not dropped");
@@ -128,10 +121,16 @@ impl Drop for Database {
     }
 }
 
-async fn run(url: &str, statement: String) {
-    let mut connection = PgConnection::connect(url).await.expect("the PostgreSQL of the tests answers");
-    sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
+/// Runs statements on whatever an address names.
+pub async fn execute(url: &str, statements: &str) {
+    let sql = AssertSqlSafe(statements.to_owned());
+    if url.starts_with("postgres") {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    } else {
+        let mut connection = SqliteConnection::connect(url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests/run says where its PostgreSQL is")]

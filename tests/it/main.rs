@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that fails says where, and prints what it saw")]
 
+mod cli;
 mod config;
 mod database;
 mod intake;

@@ -42,7 +42,7 @@ impl RuleBook {
         let program = Program::compile(&spec.when).map_err(|errors| {
             let first = errors.errors.first();
             let column = first.and_then(|e| usize::try_from(e.pos.1 - 1).ok());
-            error(first.map_or_else(|| errors.to_string(), |e| e.msg.clone()), column)
+            error(first.map_or_else(|| errors.to_string(), |e| spoken(&e.msg)), column)
         })?;
         let source = program.source_info();
         let place = |id| source.offset_for(id).map(|(start, _)| start as usize);
@@ -65,6 +65,15 @@ impl RuleBook {
         self.rules.push(rule);
         Ok(())
     }
+}
+
+/// What the CEL reader says, without the tokens of its grammar.
+fn spoken(said: &str) -> String {
+    let said = said.split(" expecting ").next().unwrap_or(said).trim_start_matches("Syntax error: ");
+    if said.contains("<EOF>") {
+        return "the condition ends too early".into();
+    }
+    format!("the condition cannot be read: {said}")
 }
 
 fn assemble(

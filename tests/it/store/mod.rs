@@ -3,7 +3,7 @@
 mod commit;
 mod lease;
 mod migrations;
-mod night;
+pub mod night;
 mod replay;
 mod sql;
 mod sqlite;

@@ -1,0 +1,11 @@
+//! The command line, by the real binary: what it prints, how it ends, and that it never panics.
+
+mod audit;
+mod docs;
+mod health;
+mod help;
+mod hook;
+mod running;
+mod secrets;
+mod serve;
+mod setup;
