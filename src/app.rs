@@ -163,7 +163,11 @@ impl App {
 /// The metrics of the process; there is one recorder, however many parts use it.
 pub fn metrics_handle() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    let install = || PrometheusBuilder::new().install_recorder().expect("nothing else records metrics in this process");
+    let install = || {
+        let handle = PrometheusBuilder::new().install_recorder();
+        crate::figures::describe();
+        handle.expect("nothing else records metrics in this process")
+    };
     HANDLE.get_or_init(install).clone()
 }
 

@@ -179,10 +179,10 @@ impl Engine {
         match self.fold(inputs).await {
             Ok(results) => answer(doors, results),
             Err(error) => {
+                // Whoever appended is told at once: mending may take as long as the store is away.
+                self.trouble.send_replace(Some(error.to_string()));
+                doors.into_iter().for_each(|(done, _)| refuse(done, &error));
                 self.recover(&error).await?;
-                for (done, _) in doors {
-                    let _gone = done.send(Err(AppendError::Unavailable(error.to_string())));
-                }
             }
         }
         Ok(())
@@ -327,11 +327,15 @@ impl Engine {
                 Ok(()) => break,
                 Err(error) => {
                     tracing::error!(%error, "the store cannot be read; trying again");
+                    while let Ok(waiting) = self.requests.try_recv() {
+                        refuse(waiting.done, &error);
+                    }
                     self.clock.sleep(BROKEN_WAIT).await;
                 }
             }
         }
         self.trouble.send_replace(None);
+        tracing::info!("the store works again");
         Ok(())
     }
 
@@ -378,6 +382,12 @@ fn answer(doors: Vec<(Answer, usize)>, results: Vec<Appended>) {
         // Whoever asked may have gone; what they appended stays.
         let _gone = done.send(Ok(results.by_ref().take(count).collect()));
     }
+}
+
+/// Tells one caller that nothing of theirs was stored.
+fn refuse(done: Answer, error: &store::Error) {
+    // Whoever asked may have gone.
+    let _gone = done.send(Err(AppendError::Unavailable(error.to_string())));
 }
 
 const fn kind(body: &Body) -> &'static str {

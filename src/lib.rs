@@ -10,6 +10,7 @@ pub mod config;
 pub mod core;
 pub mod courier;
 pub mod engine;
+pub mod figures;
 pub mod health;
 pub mod http;
 pub mod receiver;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::{Done, Failure};
+use crate::core::access::Role;
 use crate::core::command::CATALOGUE;
 use crate::core::signal::CATALOGUE as SIGNALS;
 
@@ -62,7 +63,7 @@ fn command_table() -> String {
         let who = if spec.roles.len() == 4 {
             "everybody".to_owned()
         } else {
-            spec.roles.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(", ")
+            Role::ALL.iter().filter(|r| spec.roles.contains(r)).map(|r| r.as_str()).collect::<Vec<_>>().join(", ")
         };
         let also = if spec.aliases.is_empty() { String::new() } else { format!(" (also {})", spec.aliases.join(", ")) };
         table.push_str(&format!("| `{}` | {}{also} | {who} |\n", usage.trim().replace('|', "\\|"), spec.en.summary));

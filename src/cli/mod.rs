@@ -185,7 +185,7 @@ fn check(config: &Config) -> Done {
         return Err(Failure::Usage("there are no people: add [people.NAME] with role = \"admin\"".into()));
     }
     println!(
-        "ok: {} people, {} channels, {} runtimes, {} rules",
+        "ok (people: {}, channels: {}, runtimes: {}, rules: {})",
         config.policy.people.len(),
         config.policy.channels.len() - 1,
         config.policy.runtimes.len(),

@@ -55,9 +55,23 @@ pub(crate) fn run(config: &Config, command: NotifyCommand) -> Done {
             Verdict::Sent(receipt) => println!("{channel}:{target}: sent ({receipt})"),
             other => {
                 failed = true;
-                eprintln!("{channel}:{target}: {other:?}");
+                eprintln!("{channel}:{target}: {}", spoken(&other));
             }
         }
     }
     if failed { Err(Failure::No("not everybody was reached".into())) } else { Ok(()) }
+}
+
+/// What went wrong, for people.
+fn spoken(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Sent(_) | Verdict::Unchanged => "sent".into(),
+        Verdict::Retry { error, uncertain: false, .. } => format!("not sent: {error}"),
+        Verdict::Retry { error, uncertain: true, .. } => format!("perhaps not sent: {error}"),
+        Verdict::Gone(error) => format!("this conversation is gone: {error}"),
+        Verdict::Rejected(error) => format!("refused: {error}"),
+        Verdict::Moved(to) => format!("this conversation is now {to}"),
+        Verdict::EditLost => "the message is not there any more".into(),
+        Verdict::Locked(error) => format!("the platform does not know us: {error}"),
+    }
 }

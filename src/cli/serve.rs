@@ -24,6 +24,9 @@ pub(crate) fn run(config: &Config, args: Args) -> Done {
     if config.policy.people.is_empty() {
         return Err(Failure::Usage("there are no people: add [people.NAME] with role = \"admin\"".into()));
     }
+    if let Some(person) = args.link.as_ref().filter(|person| !config.policy.people.contains_key(*person)) {
+        return Err(Failure::Usage(format!("there is no person `{person}` in the configuration")));
+    }
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::no)?.block_on(serve(config, args))
 }
 
@@ -55,9 +58,6 @@ async fn greet(config: &Config, app: &App, wanted: Option<String>) -> Done {
         admins.map(|(name, _)| name.clone()).next()
     };
     let Some(person) = wanted.or_else(|| first_admin().filter(|_| nobody)) else { return Ok(()) };
-    if !config.policy.people.contains_key(&person) {
-        return Err(Failure::Usage(format!("there is no person `{person}` in the configuration")));
-    }
     let link = app.sign_in_link(&person).await.map_err(Failure::no)?;
     println!("Sign in as {person} (once, within 10 minutes): {link}");
     Ok(())

@@ -114,7 +114,7 @@ fn section(name: &str) -> String {
 
 #[test]
 fn a_misspelt_key_or_word_is_told_with_the_one_that_was_meant() {
-    insta::assert_snapshot!(told(&[
+    let told = told(&[
         "[http]\nlisen = \"127.0.0.1:1\"",
         "[htp]\nlisten = \"127.0.0.1:1\"",
         "[people.ana]\nrole = \"aprover\"",
@@ -124,12 +124,13 @@ fn a_misspelt_key_or_word_is_told_with_the_one_that_was_meant() {
         "[runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"fleet.secret\"\ncan = [\"pause\", \"halt\"]",
         "[[rules]]\nname = \"r\"\nwhen = \"true\"\nseverity = \"criticl\"",
         "[log]\nformat = \"xml\"",
-    ]));
+    ]);
+    insta::assert_snapshot!(told);
 }
 
 #[test]
 fn a_value_of_the_wrong_type_is_told_with_its_place() {
-    insta::assert_snapshot!(told(&[
+    let told = told(&[
         "[http]\nlisten = 8787",
         "[http]\nlisten = \"localhost\"",
         "[http]\nrate = \"fast\"",
@@ -147,12 +148,13 @@ fn a_value_of_the_wrong_type_is_told_with_its_place() {
         "[heartbeat]\nurl = \"not an address\"",
         "[http\nlisten = 1",
         "[http]\nlisten = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"",
-    ]));
+    ]);
+    insta::assert_snapshot!(told);
 }
 
 #[test]
 fn a_rule_or_route_that_cannot_be_is_told_with_its_place() {
-    insta::assert_snapshot!(told(&[
+    let told = told(&[
         "[[rules]]\nname = \"r\"\nwhen = \"cost('10m') >\"",
         "[[rules]]\nname = \"r\"\nwhen = \"cost('10m' > 5.0\"",
         "[[rules]]\nname = \"r\"\nwhen = \"cots('10m') > 5.0\"",
@@ -172,12 +174,13 @@ fn a_rule_or_route_that_cannot_be_is_told_with_its_place() {
         "[[routes]]\nto = [\"tg:1\"]",
         "[[routes]]\nto = [\"person:ana\"]",
         "[[routes]]\nto = [\"ana\"]",
-    ]));
+    ]);
+    insta::assert_snapshot!(told);
 }
 
 #[test]
 fn what_does_not_fit_together_is_told_with_its_place() {
-    insta::assert_snapshot!(told(&[
+    let told = told(&[
         "[channels.tg]\nkind = \"telegram\"",
         "[channels.page]\nkind = \"log\"",
         "[channels.api]\nkind = \"log\"",
@@ -191,7 +194,8 @@ fn what_does_not_fit_together_is_told_with_its_place() {
         "[people.ana]\nrole = \"viewer\"\ntelegram = 7\n[people.bob]\nrole = \"viewer\"\ntelegram = 7",
         "[people.ops]\nrole = \"viewer\"\n[api.tokens.ops]\nrole = \"viewer\"\ntoken_file = \"claude.token\"",
         "[api.tokens.ops]\nrole = \"admin\"",
-    ]));
+    ]);
+    insta::assert_snapshot!(told);
 }
 
 #[test]

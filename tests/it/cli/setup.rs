@@ -16,7 +16,7 @@ fn init_writes_what_check_accepts() {
     }
     let ran = home.run(&["check"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    assert_eq!(ran.out, "ok: 1 people, 1 channels, 2 runtimes, 7 rules\n");
+    assert_eq!(ran.out, "ok (people: 1, channels: 1, runtimes: 2, rules: 7)\n");
     assert!(home.run(&["config", "show"]).out.contains("[people.\"víctor\"]"));
     for kind in ["claude-code", "generic"] {
         assert_eq!(home.run(&["connect", kind]).code, 0, "{kind}");

@@ -1,0 +1,52 @@
+//! What `/metrics` shows, and what each figure means.
+//!
+//! Figures are counted where things happen; this module only says what they are called and about. It
+//! knows no values.
+
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+
+/// Figures that only grow.
+const COUNTERS: &[(&str, &str)] = &[
+    ("sereno_inputs_total", "Inputs that were folded, by kind."),
+    ("sereno_duplicates_total", "Inputs that had been there before and were not folded again."),
+    ("sereno_commit_failures_total", "Commits that failed; nothing of them was stored."),
+    ("sereno_http_requests_total", "Requests, by route and status."),
+    ("sereno_intake_refused_total", "Requests to intake that were refused, by source and reason."),
+    ("sereno_connections_refused_total", "Connections closed because there were too many."),
+    ("sereno_deliveries_total", "Attempts to deliver, by channel and result."),
+    ("sereno_control_calls_total", "Control calls to runtimes, by runtime and verb."),
+    ("sereno_taps_refused_total", "Taps whose button token was not ours, by channel."),
+    ("sereno_render_failures_total", "Messages whose template failed and that were sent plainly."),
+    ("sereno_heartbeats_total", "Heartbeats to the dead man's switch, by result."),
+];
+
+/// Figures that go up and down.
+const GAUGES: &[(&str, &str)] = &[
+    ("sereno_outbox_rows", "Outbox rows that are not done, by state."),
+    ("sereno_channel_up", "Whether a channel works: 1 or 0."),
+    ("sereno_last_commit_age_seconds", "Time since the last commit."),
+];
+
+/// Figures that are spread.
+const HISTOGRAMS: &[(&str, &str)] = &[
+    ("sereno_commit_seconds", "How long a commit took, from taking the batch to its end."),
+    ("sereno_commit_inputs", "Inputs in one commit."),
+];
+
+/// Every name with its meaning.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    COUNTERS.iter().chain(GAUGES).chain(HISTOGRAMS).copied()
+}
+
+/// Tells the recorder what the figures mean.
+pub fn describe() {
+    for (name, means) in COUNTERS {
+        describe_counter!(*name, *means);
+    }
+    for (name, means) in GAUGES {
+        describe_gauge!(*name, *means);
+    }
+    for (name, means) in HISTOGRAMS {
+        describe_histogram!(*name, *means);
+    }
+}
