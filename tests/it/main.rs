@@ -4,6 +4,7 @@
 
 mod cli;
 mod config;
+mod crash;
 mod database;
 mod intake;
 mod scenario;

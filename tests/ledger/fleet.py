@@ -1,0 +1,84 @@
+"""A fleet that reports at a steady rate and tries again, under the same identity, until it is heard."""
+
+import base64
+import hashlib
+import hmac
+import json
+import queue
+import threading
+import time
+import urllib.request
+
+
+class Fleet:
+    """Sends events; remembers each that was acknowledged."""
+
+    def __init__(self, url, key, rate, workers=8):
+        self.url, self.key, self.rate = url, key, rate
+        self.acknowledged = {}
+        self.tries = 0
+        self.waiting = queue.Queue()
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self.send_all) for _ in range(workers)]
+        self.threads.append(threading.Thread(target=self.produce))
+
+    def start(self):
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self):
+        """No new events; what was begun is sent to its end."""
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def produce(self):
+        began, number = time.monotonic(), 0
+        while not self.stopping.is_set():
+            number += 1
+            self.waiting.put(event(number))
+            self.stopping.wait(max(0.0, began + number / self.rate - time.monotonic()))
+        for _ in self.threads:
+            self.waiting.put(None)
+
+    def send_all(self):
+        while (report := self.waiting.get()) is not None:
+            while not self.send(report):
+                time.sleep(0.02)
+            self.acknowledged[report["id"]] = report
+
+    def send(self, report):
+        self.tries += 1
+        body, now = json.dumps(report).encode(), str(int(time.time()))
+        mac = hmac.new(self.key, f"{report['id']}.{now}.".encode() + body, hashlib.sha256).digest()
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": report["id"],
+            "webhook-timestamp": now,
+            "webhook-signature": "v1," + base64.b64encode(mac).decode(),
+        }
+        try:
+            with urllib.request.urlopen(urllib.request.Request(self.url, body, headers), timeout=10) as answer:
+                return answer.status in (200, 202)
+        except OSError:
+            return False
+
+
+def event(number):
+    """One in ten is a finished task, one in twenty-five a question; the others are work."""
+    name = f"e{number:06}"
+    if number % 25 == 0:
+        action = {"tool": "Bash", "input": {"command": f"touch proof-{name}"}}
+        return {
+            "id": name,
+            "type": "approval.requested",
+            "agent": {"id": f"asker-{name}"},
+            "session": {"id": f"asking-{name}"},
+            "approval": {"id": f"question-{name}", "action": action},
+        }
+    if number % 10 == 0:
+        task = {"id": f"task-{name}", "title": f"Title {name}"}
+        return {"id": name, "type": "task.completed", "agent": {"id": "worker"}, "task": task}
+    usage = {"input_tokens": 10, "output_tokens": 5, "cost_usd": "0.000001"}
+    session = {"id": "working"}
+    return {"id": name, "type": "model.call", "agent": {"id": "worker"}, "session": session, "model": "m", "usage": usage}
