@@ -181,7 +181,9 @@ impl Engine {
             Err(error) => {
                 // Whoever appended is told at once: mending may take as long as the store is away.
                 self.trouble.send_replace(Some(error.to_string()));
-                doors.into_iter().for_each(|(done, _)| refuse(done, &error));
+                for (done, _) in doors {
+                    refuse(done, &error);
+                }
                 self.recover(&error).await?;
             }
         }

@@ -5,6 +5,7 @@ use clap::Args as ClapArgs;
 use super::{Done, Failure, Output, block_on};
 use crate::config::Config;
 use crate::core::message::{Content, WhyView};
+use crate::core::policy::RuleSpec;
 use crate::core::time::Ts;
 use crate::render::{RENDERER, Reader, plain};
 use crate::store::Store;
@@ -22,7 +23,7 @@ pub(crate) struct Args {
 pub(crate) fn run(config: &Config, args: &Args) -> Done {
     let why = block_on(async {
         let store = Store::open_reader(&config.store_url()).await?;
-        let why = find(&store, &args.id).await;
+        let why = find(&store, &args.id, &config.policy.rules).await;
         store.close().await;
         why
     })?;
@@ -38,7 +39,7 @@ pub(crate) fn run(config: &Config, args: &Args) -> Done {
     Ok(())
 }
 
-async fn find(store: &Store, id: &str) -> Result<Option<WhyView>, Failure> {
+async fn find(store: &Store, id: &str, rules: &[RuleSpec]) -> Result<Option<WhyView>, Failure> {
     if let Some(row) = store.approval_by_code(&id.to_ascii_uppercase()).await? {
         let approval = row.approval;
         return Ok(Some(WhyView {
@@ -53,7 +54,7 @@ async fn find(store: &Store, id: &str) -> Result<Option<WhyView>, Failure> {
     Ok(alert.map(|alert| WhyView {
         subject: alert.code(),
         values: alert.values,
-        condition: None,
+        condition: rules.iter().find(|rule| rule.name == alert.rule).map(|rule| rule.when.clone()),
         steps: alert.trail.0,
     }))
 }

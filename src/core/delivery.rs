@@ -177,6 +177,8 @@ pub struct Settlement {
     pub state: RowState,
     /// Not before.
     pub due: Ts,
+    /// Not after, while it waits for an outcome.
+    pub expires: Option<Ts>,
     /// What went wrong.
     pub error: Option<String>,
     /// What was answered.

@@ -199,6 +199,7 @@ impl Tx {
                 &settled.error,
                 &settled.receipt,
                 world.now.0,
+                settled.expires.map(|at| at.0),
             );
         }
         insert!(&mut *tx, sql::INSERT_AUDIT, &writes.audit, |query, row| query

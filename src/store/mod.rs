@@ -213,8 +213,10 @@ impl Store {
         }
         let options = sqlite_options(path, create);
         let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await;
-        let write = write.map_err(|error| match error.as_database_error().and_then(|said| said.code()) {
-            Some(code) if code == NOT_A_DATABASE => Error::NotDatabase(path.to_owned()),
+        let write = write.map_err(|error| match &error {
+            sqlx::Error::Database(said) if said.code().is_some_and(|code| code == NOT_A_DATABASE) => {
+                Error::NotDatabase(path.to_owned())
+            }
             _ => error.into(),
         })?;
         let read = SqlitePoolOptions::new()

@@ -127,7 +127,7 @@ statements! {
     SELECT_SNAPSHOT_POS = "SELECT pos FROM snapshots ORDER BY pos DESC LIMIT 1";
 
     /// Changes an outbox row.
-    SETTLE_OUTBOX = "UPDATE outbox SET state = $2, due = $3, error = $4, receipt = $5, updated = $6, lease = NULL, lease_until = NULL WHERE id = $1";
+    SETTLE_OUTBOX = "UPDATE outbox SET state = $2, due = $3, error = $4, receipt = $5, updated = $6, expires = COALESCE($7, expires), lease = NULL, lease_until = NULL WHERE id = $1";
     /// Leases rows that are due. The state is checked again so that two couriers never take the same row.
     CLAIM_OUTBOX = "UPDATE outbox SET state = 'leased', attempts = attempts + 1, lease = $1, lease_until = $2 WHERE state IN ('ready', 'uncertain') AND id IN (SELECT id FROM outbox WHERE state IN ('ready', 'uncertain') AND due <= $3 ORDER BY priority, due, id LIMIT $4) RETURNING id";
     /// What was leased, with the card as it is now.

@@ -211,7 +211,8 @@ impl Fold<'_> {
 
     /// Changes an outbox row.
     pub fn settle(&mut self, id: &str, state: RowState, due: Ts, error: Option<String>, receipt: Option<String>) {
-        self.out.settled.push(Settlement { id: id.to_owned(), state, due, error, receipt });
+        let expires = self.w.outstanding.get(id).map(|waits| waits.expires);
+        self.out.settled.push(Settlement { id: id.to_owned(), state, due, expires, error, receipt });
     }
 
     /// Adds to the trail of what a card is about.
