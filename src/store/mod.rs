@@ -61,6 +61,9 @@ pub enum Error {
     /// There is nothing to read.
     #[error("{0}: there is no store yet; `sereno serve` makes it")]
     Missing(PathBuf),
+    /// There is nothing to read in the database.
+    #[error("there is no store in this database yet; `sereno serve` makes it")]
+    Empty,
     /// The file is something else.
     #[error("{0}: this is no SQLite database")]
     NotDatabase(PathBuf),
@@ -90,6 +93,7 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::Database(said) if said.code().is_some_and(|code| is_corrupt(&code)) => {
                 Self::Damaged(format!("{}; restore a backup", said.message()))
             }
+            sqlx::Error::Database(said) if said.code().is_some_and(|code| code == UNDEFINED_TABLE) => Self::Empty,
             _ => Self::Sql(error),
         }
     }
@@ -99,6 +103,9 @@ impl From<sqlx::Error> for Error {
 fn is_corrupt(code: &str) -> bool {
     code.len() < 5 && code.parse().is_ok_and(|code: u32| code & 0xff == 11)
 }
+
+/// PostgreSQL's `undefined_table`.
+const UNDEFINED_TABLE: &str = "42P01";
 
 /// SQLite's `SQLITE_NOTADB`.
 const NOT_A_DATABASE: &str = "26";

@@ -9,12 +9,16 @@ use crate::store::night::{Folding, clock, night};
 /// A folder with a store in which a night has passed.
 async fn home() -> Home {
     let home = Home::new("");
-    let store = sereno::store::Store::open(&home.store_url()).await.unwrap();
+    fill(&home.store_url()).await;
+    home
+}
+
+async fn fill(url: &str) {
+    let store = sereno::store::Store::open(url).await.unwrap();
     let engine = Folding::start(&store, clock()).await;
     engine.play(&night().log).await;
     engine.stop().await;
     store.close().await;
-    home
 }
 
 fn verdict(ran: &Ran) -> (i32, &str) {
@@ -62,6 +66,22 @@ async fn every_way_of_meddling_is_found_out() {
         let ran = home.run(&["backup", &to.display().to_string()]);
         assert_eq!(verdict(&ran), (1, format!("the copy's audit is broken: {wanted}").as_str()));
     }
+}
+
+#[tokio::test]
+async fn the_audit_on_postgres_is_verified_in_the_same_way() {
+    let db = crate::database::postgres().await;
+    let home = Home::new("");
+    let vars = [("SERENO_STORE__URL", db.url())];
+    let none_yet = home.run_with(&["audit", "verify"], &vars, "");
+    assert_eq!(verdict(&none_yet), (1, "there is no store in this database yet; `sereno serve` makes it"));
+    fill(db.url()).await;
+    assert_eq!(home.run_with(&["audit", "verify"], &vars, "").code, 0);
+    db.execute("UPDATE audit SET data = '{}' WHERE seq = 1").await;
+    let ran = home.run_with(&["audit", "verify"], &vars, "");
+    assert_eq!(verdict(&ran), (1, "row 1 was changed after it was written"));
+    let ran = home.run_with(&["backup", "copy.db"], &vars, "");
+    assert_eq!(verdict(&ran), (1, "this is for SQLite; a PostgreSQL database is copied with pg_dump"));
 }
 
 #[tokio::test]

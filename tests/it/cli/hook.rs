@@ -1,6 +1,7 @@
 //! `sereno hook`: a gate without a decision blocks, an observation never does.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use sereno::store::Store;
 
 use super::serve::{Home, Ran};
 
@@ -80,4 +81,38 @@ fn a_right_token_gets_an_answer() {
     let ran = hook(&home, TOKEN, &body("PermissionRequest"));
     assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
     assert_eq!(serve.stop().0, 0);
+}
+
+#[test]
+fn a_person_decides_and_the_hook_passes_it_on() {
+    for (verb, behavior) in [("approve", "allow"), ("deny", "deny")] {
+        let home = Home::new("[[routes]]\nto = [\"out:stdout\"]\n");
+        let mut serve = home.serve(&[]);
+        let asked = body("PermissionRequest");
+        let url = format!("{}/hooks/claude", home.url());
+        let args = ["hook", "claude-code", "--url", &url, "--patience", "30s"];
+        let ran = std::thread::scope(|scope| {
+            let hook = scope.spawn(|| home.run_with(&args, &[TOKEN], &asked));
+            serve.wait_for("make deploy");
+            let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            executor.block_on(decide(&home, verb));
+            hook.join().unwrap()
+        });
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        let answer: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(answer["hookSpecificOutput"]["decision"]["behavior"], behavior, "{answer}");
+        assert_eq!(serve.stop().0, 0);
+    }
+}
+
+/// Decides the one open question, as a script with a token would.
+async fn decide(home: &Home, verb: &str) {
+    let store = Store::open_reader(&home.store_url()).await.unwrap();
+    let pending = store.pending_approvals("claude").await.unwrap();
+    store.close().await;
+    let [approval] = pending.as_slice() else { panic!("one question is open, not {}", pending.len()) };
+    let command = json!({ "text": format!("/{verb} {}", approval.code) });
+    let request = reqwest::Client::new().post(format!("{}/v1/commands", home.url())).bearer_auth("ops-token-for-tests");
+    let answer: Value = request.json(&command).send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["refused"], false, "{answer}");
 }

@@ -12,6 +12,7 @@ on_both!(
     a_commit_that_fails_leaves_nothing,
     a_commit_under_an_old_term_leaves_nothing,
     an_input_that_comes_twice_counts_once,
+    many_callers_at_once_are_all_answered_in_one_order,
     an_engine_whose_commit_failed_goes_on_with_what_is_stored,
 );
 
@@ -77,6 +78,28 @@ async fn an_input_that_comes_twice_counts_once(db: Database) {
     assert_ne!(idempotency_key("ab", "c"), idempotency_key("a", "bc"));
     engine.stop().await;
     assert_eq!(whole_log(&store).await.len(), 4);
+}
+
+async fn many_callers_at_once_are_all_answered_in_one_order(db: Database) {
+    let store = db.open().await;
+    let (engine, night) = (Folding::start(&store, clock()).await, night());
+    let callers: Vec<_> = (0..300)
+        .map(|n| {
+            let (log, body) = (engine.log.clone(), night.log[1].body.clone());
+            let batch = vec![NewInput::keyed(format!("caller {n}"), "1", body.clone()), NewInput::unkeyed(body)];
+            tokio::spawn(async move { log.append_patiently(batch).await.unwrap() })
+        })
+        .collect();
+    let mut positions = Vec::new();
+    for caller in callers {
+        let both: Vec<u64> = caller.await.unwrap().iter().map(|appended| appended.pos.unwrap()).collect();
+        assert_eq!(both[0] + 1, both[1], "what was appended together stands together");
+        positions.extend(both);
+    }
+    positions.sort_unstable();
+    assert_eq!(positions, (1..=600).collect::<Vec<_>>());
+    engine.stop().await;
+    assert_eq!(whole_log(&store).await.len(), 600);
 }
 
 async fn an_engine_whose_commit_failed_goes_on_with_what_is_stored(db: Database) {
