@@ -34,7 +34,9 @@ async fn serve(config: &Config, args: Args) -> Done {
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::no)?;
     let mut app = App::start(config, Sources::system()).await.map_err(Failure::no)?;
     tracing::info!(address = %app.address, url = app.door.public_url, "ready");
-    greet(config, &app, args.link).await?;
+    if let Err(Failure::No(error) | Failure::Usage(error)) = greet(config, &app, args.link).await {
+        tracing::warn!(error, "no sign-in link could be made");
+    }
     let stopped = tokio::select! {
         _ = tokio::signal::ctrl_c() => None,
         _ = terminate.recv() => None,

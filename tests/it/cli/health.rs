@@ -29,6 +29,7 @@ async fn a_running_bot_is_live_and_ready() {
 async fn trouble_with_the_store_is_told_refused_and_mended() {
     let home = Home::new("");
     let mut serve = home.serve(&[]);
+    serve.wait_for("Sign in as ana");
     execute(&home.store_url(), "ALTER TABLE engine RENAME TO engine_away").await;
     let ran = home.run(&["emit", "agent.heartbeat", "--agent", "a"]);
     assert_eq!(ran.code, 1, "{}", ran.out);

@@ -75,7 +75,7 @@ fn a_right_token_gets_an_answer() {
     for event in ["SessionStart", "PreToolUse", "PostToolUse", "SessionEnd"] {
         let ran = hook(&home, TOKEN, &body(event));
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{event}");
-        assert!(serde_json::from_str::<serde_json::Value>(&ran.out).is_ok(), "{event}: {}", ran.out);
+        assert!(serde_json::from_str::<Value>(&ran.out).is_ok(), "{event}: {}", ran.out);
     }
     // Nobody decides within the patience of the hook, and silence denies.
     let ran = hook(&home, TOKEN, &body("PermissionRequest"));

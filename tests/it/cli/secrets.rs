@@ -6,11 +6,10 @@ const CANARY: &str = "canary-4f1d9c-never-shown";
 
 fn home() -> Home {
     let home = Home::empty();
-    let port = home.port;
     home.write(
         "sereno.toml",
         &format!(
-            "[http]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\n\
+            "[http]\nlisten = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1:0\"\n\
              [people.ana]\nrole = \"admin\"\ntelegram = 77\n\
              [channels.tg]\nkind = \"telegram\"\ntoken = \"12345:{CANARY}\"\napi_url = \"http://127.0.0.1:1\"\n\
              [runtimes.fleet]\nkind = \"generic\"\nsecret = \"{SECRET}\"\ncontrol_url = \"http://u:{CANARY}@127.0.0.1:1/\"\n\

@@ -3,10 +3,10 @@
 //! A child is waited for by what it says, never by time, and is gone when the value is dropped.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -16,10 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
-/// A folder with a configuration.
+/// A folder with a configuration. Its port is 0 until something listens there.
 pub struct Home {
     folder: tempfile::TempDir,
-    pub port: u16,
+    port: AtomicU16,
 }
 
 /// How a command ended.
@@ -32,21 +32,19 @@ pub struct Ran {
 impl Home {
     /// An empty folder.
     pub fn empty() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { folder: tempfile::tempdir().unwrap(), port }
+        Self { folder: tempfile::tempdir().unwrap(), port: AtomicU16::new(0) }
     }
 
     /// A folder with one of everything, and `more`.
     pub fn new(more: &str) -> Self {
         let home = Self::empty();
-        let port = home.port;
         home.write("fleet.secret", SECRET);
         home.write("claude.token", "claude-token-for-tests");
         home.write("ops.token", "ops-token-for-tests");
         home.write(
             "sereno.toml",
             &format!(
-                "[http]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\n\
+                "[http]\nlisten = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1:0\"\n\
                  [people.ana]\nrole = \"admin\"\n\
                  [channels.out]\nkind = \"log\"\n\
                  [runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"fleet.secret\"\n\
@@ -68,7 +66,7 @@ impl Home {
     }
 
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://127.0.0.1:{}", self.port.load(Ordering::Relaxed))
     }
 
     pub fn store_url(&self) -> String {
@@ -94,10 +92,15 @@ impl Home {
         ran
     }
 
-    /// Starts `serve` and waits until it is ready.
+    /// Starts `serve` and waits until it is ready. From then on the configuration names the port that it got.
     pub fn serve(&self, vars: &[(&str, &str)]) -> Serve {
         let mut serve = self.begin_serve(vars);
-        serve.wait_for(" ready ");
+        let ready = serve.wait_for(" ready ");
+        let address = ready.split("address=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+        let port = address.rsplit(':').next().unwrap().parse().unwrap();
+        self.port.store(port, Ordering::Relaxed);
+        let text = std::fs::read_to_string(self.path("sereno.toml")).unwrap();
+        self.write("sereno.toml", &text.replace("127.0.0.1:0", &format!("127.0.0.1:{port}")));
         serve
     }
 
@@ -137,16 +140,14 @@ pub struct Serve {
 }
 
 impl Serve {
-    /// Waits until it says a line with `text`.
+    /// Waits until it has said a line with `text`.
     pub fn wait_for(&mut self, text: &str) -> String {
         loop {
+            if let Some(line) = self.said.iter().find(|line| line.contains(text)) {
+                return line.clone();
+            }
             match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => {
-                    self.said.push(line.clone());
-                    if line.contains(text) {
-                        return line;
-                    }
-                }
+                Ok(line) => self.said.push(line),
                 Err(RecvTimeoutError::Disconnected) => panic!("it ended without `{text}`: {:#?}", self.said),
                 Err(RecvTimeoutError::Timeout) => panic!("it did not say `{text}`: {:#?}", self.said),
             }

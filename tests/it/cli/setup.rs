@@ -103,7 +103,7 @@ fn connect_prints_settings_that_name_this_server() {
 
     let ran = home.run(&["connect", "generic"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    insta::assert_snapshot!(ran.out.replace(&home.port.to_string(), "PORT"));
+    insta::assert_snapshot!(ran.out.replace("127.0.0.1:0", "127.0.0.1:PORT"));
 
     for (kind, named) in [("claude-code", "fleet"), ("generic", "claude"), ("generic", "nobody")] {
         let ran = home.run(&["connect", kind, "--runtime", named]);
