@@ -9,11 +9,10 @@ mod error;
 mod file;
 mod load;
 mod policy;
+mod value;
 
 pub use error::{ConfigError, Fault};
-pub use file::{
-    Address, ApiToken, Channel, ChannelKind, File, Heartbeat, LogFormat, OneOrMany, Person, Rule, Runtime, RuntimeKind,
-    SecretText,
-};
+pub use file::{ApiToken, Channel, ChannelKind, File, Heartbeat, LogFormat, Person, Rule, Runtime, RuntimeKind};
 pub use load::{Config, DEFAULTS, locate};
 pub use policy::{PAGE, verbs};
+pub use value::{Address, OneOrMany, SecretText};
