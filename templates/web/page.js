@@ -97,6 +97,8 @@ async function tap(button) {
   }
   const buttons = $$('button[data-token]', card).filter((one) => !one.disabled);
   const label = button.textContent;
+  // A disabled button loses the focus; whoever uses a keyboard stays on the card.
+  if (card.contains(document.activeElement)) card.focus({ preventScroll: true });
   for (const one of buttons) one.disabled = true;
   button.textContent = words.sending;
   const answer = await post('/act', { token: button.dataset.token, why });
@@ -156,8 +158,9 @@ function put(drawn) {
     fresh.classList.add('fresh');
     place(home, fresh);
   }
-  gate(fresh);
+  // Shown first: what is hidden has no height, and looks as if it had been read to its end.
   tidy();
+  gate(fresh);
 }
 
 function place(home, card) {
@@ -203,7 +206,12 @@ function tidy() {
 
 // ---- live
 
+/** Longer than the server is ever silent. */
+const SILENCE = 40_000;
+let source;
+let since = words.since || 0;
 let heard = Date.now();
+let tried = heard;
 let live = false;
 
 function link() {
@@ -216,12 +224,27 @@ function link() {
   if (box.textContent !== text) box.textContent = text;
 }
 
+/** Whether we are still signed in, as far as the server can be asked. */
+async function leaveWhenSignedOut() {
+  const response = await fetch('/head').catch(() => null);
+  if (response?.status === 401) location.replace('/');
+}
+
 function connect() {
-  const source = new EventSource(`/stream?since=${words.since || 0}`);
+  source?.close();
+  tried = Date.now();
+  source = new EventSource(`/stream?since=${since}`);
   source.addEventListener('open', () => { live = true; heard = Date.now(); link(); });
-  source.addEventListener('error', () => { live = false; link(); });
+  source.addEventListener('error', () => {
+    live = false;
+    link();
+    // The browser tries again by itself, except after an answer that is no stream.
+    if (source.readyState === EventSource.CLOSED) leaveWhenSignedOut().then(() => setTimeout(connect, 3000));
+  });
+  source.addEventListener('alive', () => { heard = Date.now(); });
   source.addEventListener('card', (event) => {
     heard = Date.now();
+    since = event.lastEventId || since;
     const drawn = JSON.parse(event.data);
     const known = document.getElementById(`card-${drawn.copy}`);
     put(drawn);
@@ -415,6 +438,7 @@ function start() {
     if (option) accept(option);
     else if (button?.dataset.token) tap(button);
     else if (button?.dataset.say) say(button.dataset.say);
+    else if (button?.id === 'never') $('#ask').close('no');
     else if (button?.id === 'fresh') showWaiting();
     else if (button?.id === 'signout') post('/signout', {}).then(() => location.replace('/'));
     else if (!event.target.closest('#say')) closeOffers();
@@ -430,7 +454,14 @@ function start() {
   });
   $$('.card').forEach(gate);
   tidy();
-  setInterval(() => { countdown(); link(); }, 5000);
+  setInterval(() => {
+    countdown();
+    if (Date.now() - Math.max(heard, tried) > SILENCE) {
+      live = false;
+      connect();
+    }
+    link();
+  }, 5000);
   connect();
 }
 

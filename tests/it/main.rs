@@ -7,6 +7,7 @@ mod config;
 mod crash;
 mod database;
 mod intake;
+mod page;
 mod scenario;
 mod scene;
 mod seeds;

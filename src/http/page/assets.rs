@@ -19,6 +19,9 @@ pub static VERSION: LazyLock<String> = LazyLock::new(|| {
     hex::encode(&hash.finalize()[..6])
 });
 
+/// What lets browsers keep an answer; nothing else of the page is kept.
+pub const KEPT: &str = "public, max-age=31536000, immutable";
+
 /// `GET /assets/{file}`
 pub async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
     let kind = match name.rsplit('.').next() {
@@ -29,6 +32,6 @@ pub async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
         _ => return Err(Problem::new(404, "There is nothing here.")),
     };
     let file = FILES.get_file(format!("web/{name}")).ok_or_else(|| Problem::new(404, "There is nothing here."))?;
-    let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, KEPT)];
     Ok((headers, file.contents()).into_response())
 }

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Html;
 use include_dir::Dir;
 use minijinja::value::{Serde, Value};
-use minijinja::{AutoEscape, Environment, context};
+use minijinja::{AutoEscape, Environment, Error, Output, State, context, escape_formatter};
 use serde::Serialize;
 
 use super::super::Shared;
@@ -15,8 +15,9 @@ use super::cards::Drawn;
 use super::session::Visitor;
 use super::stream::Summary;
 use crate::core::policy::Lang;
+use crate::core::text;
 use crate::core::time::{Ts, zone};
-use crate::render::{FILES, Words};
+use crate::render::{FILES, Words, escape_html};
 
 /// Views of the bottom bar: address, key of the word, sign.
 const VIEWS: [(&str, &str, &str); 4] =
@@ -25,7 +26,9 @@ const VIEWS: [(&str, &str, &str); 4] =
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut env = Environment::new();
     env.set_auto_escape_callback(|_| AutoEscape::Html);
+    env.set_formatter(visible);
     env.add_filter("raw", |html: String| Value::from_safe_string(html));
+    env.add_filter("exact", |text: &str| Value::from_safe_string(escape_html(text)));
     let files = FILES.get_dir("web").into_iter().flat_map(Dir::files);
     for file in files.filter(|f| f.path().extension().is_some_and(|e| e == "html")) {
         let name = file.path().file_stem().and_then(|n| n.to_str()).unwrap_or_default();
@@ -34,6 +37,14 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     }
     env
 });
+
+/// Writes a value with its hidden characters made visible; `exact` is for what is sent back, not read.
+fn visible(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    match value.as_str() {
+        Some(text) if !value.is_safe() => escape_formatter(out, state, &Value::from(text::one_line(text))),
+        _ => escape_formatter(out, state, value),
+    }
+}
 
 /// What the feed shows.
 #[derive(Serialize)]

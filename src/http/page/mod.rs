@@ -68,7 +68,10 @@ async fn guarded(request: axum::extract::Request, next: Next) -> Response {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    let kept = headers.get(header::CACHE_CONTROL).is_some_and(|value| value == assets::KEPT);
+    if !kept {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     response
 }
 
@@ -77,10 +80,11 @@ async fn feed(State(door): State<Shared>, headers: HeaderMap) -> Result<Response
     let Some(visitor) = session::visitor(&door, &headers).await? else {
         return Ok(html::sign_in(&door, &headers).into_response());
     };
+    // Before the cards are read: what changes meanwhile is told again, and not missed.
+    let since = *door.progress.committed.borrow();
     let rows = door.store.feed(&door.page.0, &visitor.person, FEED).await?;
     let head = stream::summary(&door, &visitor).await?;
     let (needs, feed) = cards::split(&door, &visitor, rows);
-    let since = *door.progress.committed.borrow();
     let view = html::FeedView { needs, feed, head, since };
     Ok(html::page(&visitor, "feed", &view).into_response())
 }
@@ -90,13 +94,13 @@ async fn card(State(door): State<Shared>, headers: HeaderMap, Path(copy): Path<u
     let Some(visitor) = session::visitor(&door, &headers).await? else {
         return Ok(Redirect::to("/").into_response());
     };
+    let since = *door.progress.committed.borrow();
     let row = door.store.feed_one(&door.page.0, &visitor.person, copy).await?;
     let row = row.ok_or_else(|| Problem::new(404, "There is no such card on your page."))?;
     if headers.get("accept").is_some_and(|accept| accept == "text/x-card") {
         return Ok(Html(cards::draw(&door, &visitor, &row).html).into_response());
     }
     let head = stream::summary(&door, &visitor).await?;
-    let since = *door.progress.committed.borrow();
     let feed = vec![cards::draw(&door, &visitor, &row)];
     let view = html::FeedView { needs: Vec::new(), feed, head, since };
     Ok(html::page(&visitor, "feed", &view).into_response())

@@ -55,6 +55,14 @@ fn cookie_name(door: &Shared) -> &'static str {
     if door.public_url.starts_with("https://") { "__Host-sereno" } else { "sereno" }
 }
 
+/// Browsers take a `__Host-` cookie, and its end, only with all of these attributes.
+fn set_cookie(door: &Shared, value: &str, lives: Span) -> Result<HeaderValue, Problem> {
+    let name = cookie_name(door);
+    let secure = if name.starts_with("__Host-") { "; Secure" } else { "" };
+    let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}", lives.0 / 1000);
+    HeaderValue::from_str(&cookie).map_err(|_| Problem::new(500, "The session could not be set."))
+}
+
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
@@ -122,11 +130,7 @@ pub async fn sign_in(State(door): State<Shared>, headers: HeaderMap, body: Json<
     if appended.reply.is_none_or(|reply| reply.refused) {
         return Err(Problem::new(410, "This link was used already, or is too old."));
     }
-    let name = cookie_name(&door);
-    let secure = if name.starts_with("__Host-") { "; Secure" } else { "" };
-    let cookie =
-        format!("{name}={session}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}", SESSION_LIVES.0 / 1000);
-    let cookie = HeaderValue::from_str(&cookie).map_err(|_| Problem::new(500, "The session could not be set."))?;
+    let cookie = set_cookie(&door, &session, SESSION_LIVES)?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
 
@@ -134,7 +138,6 @@ pub async fn sign_in(State(door): State<Shared>, headers: HeaderMap, body: Json<
 pub async fn sign_out(State(door): State<Shared>, writer: Writer) -> Result<Response, Problem> {
     let input = Body::SignedOut { session: writer.0.session };
     door.log.append_one(NewInput::unkeyed(input)).await?;
-    let gone = format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", cookie_name(&door));
-    let gone = HeaderValue::from_str(&gone).map_err(|_| Problem::new(500, "The session could not be ended."))?;
+    let gone = set_cookie(&door, "", Span(0))?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response())
 }

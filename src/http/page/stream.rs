@@ -26,7 +26,7 @@ use crate::stop::Stop;
 const CATCH_UP: i64 = 200;
 /// The head is sent at most this often.
 const HEAD_EVERY: Span = Span::secs(1);
-/// A line is sent at least this often, so that a dead connection is noticed.
+/// An event is sent at least this often: a page that hears nothing for longer connects anew.
 const ALIVE: Duration = Duration::from_secs(15);
 
 /// The one sentence at the top, and the figures behind it.
@@ -132,7 +132,7 @@ pub async fn stream(
         let event = watching.next().await?;
         Some((Ok(event), watching))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)))
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE).event(Event::default().event("alive").data("."))))
 }
 
 impl Watching {
