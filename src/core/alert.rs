@@ -54,6 +54,7 @@ impl Fold<'_> {
         if alert.quiet_until.is_some_and(|until| at < until) {
             return;
         }
+        alert.quiet_until = None;
         let recent = alert.resolved.is_some_and(|r| at.since(r) < REOPEN_WITHIN) && alert.fired.is_some();
         if !recent {
             self.begin(rule, scope);

@@ -16,7 +16,7 @@ use super::delivery::{Class, Draft, Subject};
 use super::digest::{self, Digest};
 use super::event::{Action, Ask, ToolCall};
 use super::input::Reported;
-use super::message::Labels;
+use super::message::{ApprovalView, Labels};
 use super::policy::{Severity, Verb};
 use super::reason::{Reason, Trail};
 use super::route::Audience;
@@ -152,12 +152,7 @@ impl Fold<'_> {
         let view = self.w.approval_view(approval);
         let draft = Draft {
             subject: Subject::Approval(number),
-            must_show: text::utf16_len(&text::block(&view.text))
-                + view
-                    .inputs
-                    .iter()
-                    .map(|(k, v)| text::utf16_len(k) + text::utf16_len(&text::one_line(v)) + 4)
-                    .sum::<usize>(),
+            must_show: must_show(&view),
             content: super::message::Content::Approval(view),
             class: Class::Decision,
             severity: Some(Severity::Critical),
@@ -173,7 +168,7 @@ impl Fold<'_> {
                 approval.trail.push(at, reason);
             }
             if let Some(card) = self.w.cards.get_mut(&card) {
-                card.reply_command = Some(format!("deny {code}"));
+                card.reply_command = Some(format!("deny {code} why:"));
             }
         }
         self.out.changed.agent(agent);
@@ -387,4 +382,16 @@ impl Fold<'_> {
             self.redraw_approval(number);
         }
     }
+}
+
+/// Length of everything on the card that others have written, in UTF-16 units: none of it may push the
+/// action out of sight.
+fn must_show(view: &ApprovalView) -> usize {
+    let line = |text: &str| text::utf16_len(&text::one_line(text));
+    let inputs: usize = view.inputs.iter().map(|(name, value)| line(name) + line(value) + 4).sum();
+    let task = view.task.iter().flat_map(|task| [Some(task.id.as_str()), task.title.as_deref()]).flatten();
+    let rest = [Some(view.who.name.as_str()), Some(&view.tool), view.place.as_deref(), view.branch.as_deref()];
+    let rest = rest.into_iter().chain([view.reason.as_deref()]).flatten().chain(task);
+    let headline = line(&text::clip(&view.headline, 160));
+    text::utf16_len(&text::block(&view.text)) + inputs + headline + rest.map(line).sum::<usize>()
 }

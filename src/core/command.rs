@@ -168,7 +168,7 @@ impl Fold<'_> {
             self.w.cards.get(&copy.card)?.reply_command.clone()
         });
         match answered {
-            Some(command) if !is_command(text) => format!("{command} {text}"),
+            Some(command) if !is_command(text) && !parse::only_agrees(text) => format!("{command} {text}"),
             _ => text.to_owned(),
         }
     }

@@ -415,8 +415,9 @@ fn set_buttons(card: &mut Card, wanted: Vec<Button>) {
             let same = before.iter().find(|b| b.command == button.command && b.shown == button.shown);
             button.number = same.map_or_else(
                 || {
-                    card.next_button += 1;
-                    card.next_button - 1
+                    let number = card.next_button;
+                    card.next_button = number.wrapping_add(1);
+                    number
                 },
                 |b| b.number,
             );

@@ -16,7 +16,7 @@ use super::status::Status;
 use super::time::{Span, Ts};
 
 pub use answers::*;
-pub use rows::action_text;
+pub use rows::{action_text, field_name};
 pub use views::*;
 
 /// What a message says. The name of the variant is the name of its template.

@@ -73,7 +73,7 @@ impl Micros {
     /// Whole cents, rounded half away from zero.
     pub const fn cents(self) -> i64 {
         let half = if self.0 < 0 { -5_000 } else { 5_000 };
-        (self.0 + half) / 10_000
+        self.0.saturating_add(half) / 10_000
     }
 }
 
@@ -147,7 +147,8 @@ fn largest_remainder(weights: &[i64], unit: i64, total: i64) -> Vec<i64> {
     let mut order: Vec<usize> = (0..weights.len()).collect();
     order.sort_by_key(|&i| (std::cmp::Reverse(weights[i].rem_euclid(unit)), i));
     let missing = total - shares.iter().sum::<i64>();
-    for &i in order.iter().cycle().take(usize::try_from(missing).unwrap_or(0)) {
+    // Each share has lost less than one unit, so more can be missing only where a sum was saturated.
+    for &i in order.iter().take(usize::try_from(missing).unwrap_or(0)) {
         shares[i] += 1;
     }
     shares

@@ -36,7 +36,7 @@ pub(super) fn add(env: &mut Environment<'static>, lang: Lang) {
     env.add_filter("money", |micros: i64| ours(Micros(micros).to_string()));
     env.add_filter("cents", |cents: i64| ours(Micros(cents.saturating_mul(10_000)).to_string()));
     env.add_filter("usd", |dollars: f64| ours(Micros::from_dollars(dollars).unwrap_or_default().to_string()));
-    env.add_filter("tokens", |n: u64| ours(tokens(n)));
+    env.add_filter("tokens", |n: i128| ours(tokens(u64::try_from(n.max(0)).unwrap_or(u64::MAX))));
     env.add_filter("amount", |n: f64| ours(amount(n)));
     env.add_filter("percent", move |n: f64| ours(format!("{}{}", amount(n * 100.0), percent_sign(lang))));
     env.add_filter("span", move |ms: i64| ours(span(ms)));
@@ -46,8 +46,8 @@ pub(super) fn add(env: &mut Environment<'static>, lang: Lang) {
     });
     env.add_filter("window", |ms: i64| ours(Span(ms).to_string()));
     env.add_filter("clock", |state: &State<'_, '_>, at: i64| ours(clock(state, at)));
-    env.add_filter("ago", move |state: &State<'_, '_>, at: i64| ours(span(now(state) - at)));
-    env.add_filter("until", move |state: &State<'_, '_>, at: i64| ours(span(at - now(state))));
+    env.add_filter("ago", move |state: &State<'_, '_>, at: i64| ours(span(now(state).saturating_sub(at))));
+    env.add_filter("until", move |state: &State<'_, '_>, at: i64| ours(span(at.saturating_sub(now(state)))));
     env.add_filter("block", |text: &str| ours(wrapped(&text::block(text))));
     env.add_filter("clip", |text: &str, max: usize| text::clip(text, max));
     env.add_filter("icon", |status: &str| ours(icon(status).to_owned()));
@@ -95,7 +95,7 @@ fn clock_text(at: i64, now: i64, tz: &str) -> String {
 
 /// `38 s`, `33 min`, `1 h 5 min`, `3 d 4 h`: at most two units.
 fn span(ms: i64) -> String {
-    let seconds = (ms.max(0) + 500) / 1000;
+    let seconds = ms.max(0).saturating_add(500) / 1000;
     let (day, hour, minute) = (86_400, 3600, 60);
     if seconds < minute {
         format!("{seconds} s")

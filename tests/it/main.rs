@@ -4,6 +4,7 @@
 
 mod cli;
 mod config;
+mod core;
 mod crash;
 mod database;
 mod intake;

@@ -106,20 +106,31 @@ impl Sim {
         let outbox = decision.outbox.clone();
         self.decisions.push(decision);
         for row in outbox {
-            if let (true, Work::Deliver { copy }) = (self.delivers, &row.work) {
-                self.deliver(&row.id, *copy);
+            if let (true, Work::Deliver { .. }) = (self.delivers, &row.work) {
+                self.answer_sent(&row.id);
             }
         }
         reply
     }
 
-    fn deliver(&mut self, id: &str, copy: u64) {
+    /// The channel has taken what the row of this identity brings.
+    pub fn answer_sent(&mut self, id: &str) {
         self.receipts += 1;
+        let copy = self.world.outstanding[id].copy.expect("a row that delivers a copy");
         let copy = &self.world.copies[&copy];
         let version = self.world.cards[&copy.card].version;
         let receipt = copy.receipt.clone().unwrap_or_else(|| format!("m{}", self.receipts));
         let result = SendResult::Sent { receipt };
         self.input(Body::Sent(SendOutcome { id: id.into(), attempt: 1, version, result }));
+    }
+
+    /// Everything that waits to be delivered arrives, in order.
+    pub fn deliver_all(&mut self) {
+        while let Some(id) =
+            self.world.outstanding.iter().find(|(_, o)| o.copy.is_some() && !o.dead).map(|(id, _)| id.clone())
+        {
+            self.answer_sent(&id);
+        }
     }
 
     /// An event of the runtime `fleet`, as canonical JSON.

@@ -2,7 +2,7 @@
 
 use super::Approval;
 use crate::core::delivery::{Class, Draft, Subject};
-use crate::core::message::{Content, FullTextView, Shown};
+use crate::core::message::{Content, FullTextView, Shown, field_name};
 use crate::core::reason::Reason;
 use crate::core::route::Destination;
 use crate::core::step::Fold;
@@ -77,14 +77,14 @@ impl Fold<'_> {
         for button in &mut buttons {
             button.shown = Shown::Always;
         }
-        let mut whole = view.text.clone();
-        for (name, value) in &view.inputs {
-            whole.push_str(&format!("\n{name}: {value}"));
-        }
-        let pieces = cut(&whole);
+        let inputs: Vec<String> =
+            view.inputs.iter().map(|(name, value)| format!("{}: {value}", field_name(name))).collect();
+        let text = cut(&view.text).into_iter().map(|piece| (piece, false));
+        let arguments = if inputs.is_empty() { Vec::new() } else { cut(&inputs.join("\n")) };
+        let pieces: Vec<(String, bool)> = text.chain(arguments.into_iter().map(|piece| (piece, true))).collect();
         let of = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
-        for (part, text) in (1..).zip(pieces) {
-            let content = FullTextView { code: view.code.clone(), part, of, text };
+        for (part, (text, arguments)) in (1..).zip(pieces) {
+            let content = FullTextView { code: view.code.clone(), part, of, arguments, text };
             let draft = Draft {
                 subject: Subject::FullText(number),
                 content: Content::FullText(content),
@@ -109,7 +109,14 @@ impl Fold<'_> {
         let (Subject::FullText(number), Content::FullText(view)) = (&card.subject, &card.content) else {
             return;
         };
+        // The pieces are cards in a row; one that was given up has not been read.
+        let first = copy.card.saturating_sub(u64::from(view.of) - 1);
+        let arrived = |card: u64| {
+            let copies = self.w.cards.get(&card).map(|c| c.copies.iter().filter_map(|n| self.w.copies.get(n)));
+            copies.is_some_and(|mut copies| copies.all(|c| c.sent > 0))
+        };
         if view.part == view.of
+            && (first..=copy.card).all(arrived)
             && let Some(approval) = self.w.approvals.get_mut(number)
         {
             approval.read_at.push((copy.to.channel.clone(), copy.to.target.clone()));

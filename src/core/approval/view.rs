@@ -100,7 +100,7 @@ fn agent_words(approval: &Approval) -> Option<String> {
 /// Arguments besides the main text and the agent's description.
 fn other_inputs(approval: &Approval) -> Vec<(String, String)> {
     let Some(input) = approval.action.input.as_object() else { return Vec::new() };
-    if !input.contains_key("command") {
+    if !input.get("command").is_some_and(serde_json::Value::is_string) {
         return Vec::new();
     }
     let others = input.iter().filter(|(key, _)| !matches!(key.as_str(), "command" | "description"));

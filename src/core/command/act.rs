@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::catalogue::Confirm;
+use super::parse::after_words;
 use super::{Answer, Call};
 use crate::core::approval::{Approval, Reach, Wish};
 use crate::core::arena::Ix;
@@ -67,7 +68,9 @@ pub(super) fn approve(f: &mut Fold<'_>, call: &Call) -> Outcome {
 pub(super) fn deny(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let number = approval(f, call)?.number;
     let stop = call.line.word(1).is_some_and(|w| w.eq_ignore_ascii_case("stop"));
-    let rest = call.line.rest(if stop { 2 } else { 1 });
+    // A button puts the digest right behind the code.
+    let bound = after_words(&call.line.said, 1).starts_with("digest:");
+    let rest = after_words(&call.line.said, 1 + usize::from(bound) + usize::from(stop)).to_owned();
     let note = call.line.note.clone().or(Some(rest)).filter(|n| !n.is_empty());
     let wish = Wish {
         approve: false,
@@ -178,12 +181,12 @@ pub(super) fn kill(f: &mut Fold<'_>, call: &Call) -> Outcome {
 pub(super) fn tell(f: &mut Fold<'_>, call: &Call) -> Outcome {
     needed(call, 0)?;
     let agent = f.w.agent_named(call.line.word(0).unwrap_or_default())?;
-    let words = call.line.note.clone().unwrap_or_else(|| call.line.rest(1));
+    let words = after_words(&call.line.raw, 1);
     if words.trim().is_empty() {
         return Err(missing(call, 1));
     }
     able(f, &[agent], Verb::Tell)?;
-    Ok(ask(f, call, &[agent], &Order::Tell { text: text::clip(&words, MAX_TELL) }))
+    Ok(ask(f, call, &[agent], &Order::Tell { text: text::clip(words, MAX_TELL) }))
 }
 
 pub(super) fn reassign(f: &mut Fold<'_>, call: &Call) -> Outcome {

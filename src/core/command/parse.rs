@@ -25,6 +25,8 @@ pub struct Line {
     pub lasts: Option<Span>,
     /// Everything after `why:`.
     pub note: Option<String>,
+    /// Everything before it, as it was written.
+    pub said: String,
     /// The line as it was written, without the command's name.
     pub raw: String,
 }
@@ -39,11 +41,22 @@ impl Line {
     pub fn key(&self, name: &str) -> Option<&str> {
         self.keys.get(name).map(String::as_str)
     }
+}
 
-    /// Words from `place` on, with single spaces.
-    pub fn rest(&self, place: usize) -> String {
-        self.words.get(place..).unwrap_or_default().join(" ")
+/// What stands in `text` after its first `count` words, as it was written: free text is never searched for
+/// keys and durations. Quotes around all of it are taken off.
+pub fn after_words(text: &str, count: usize) -> &str {
+    let mut rest = text.trim();
+    for _ in 0..count {
+        let mut in_quotes = false;
+        let end = rest.find(|c: char| {
+            in_quotes ^= is_quote(c);
+            c.is_whitespace() && !in_quotes
+        });
+        rest = end.map_or("", |end| rest[end..].trim_start());
     }
+    let inner = rest.strip_prefix(is_quote).and_then(|r| r.strip_suffix(is_quote));
+    inner.filter(|inner| !inner.contains(is_quote)).unwrap_or(rest)
 }
 
 /// Whether a text is meant as a command: it begins with a slash, or decides by code.
@@ -84,6 +97,12 @@ fn spoken_decision(text: &str) -> Option<(&'static str, String)> {
     is_code.then(|| (name, format!("{code}{note}")))
 }
 
+/// Whether a text only agrees. Under a card it is no reason to deny; it needs the code to approve.
+pub fn only_agrees(text: &str) -> bool {
+    let word = text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    matches!(word.as_str(), "ok" | "okay" | "yes" | "sí" | "si" | "")
+}
+
 fn find(word: &str) -> Result<&'static Spec, Reason> {
     let names = |spec: &'static Spec| std::iter::once(&spec.name).chain(&spec.aliases);
     let all = || CATALOGUE.0.iter();
@@ -121,7 +140,7 @@ fn line(text: &str) -> Line {
         None => (raw.as_str(), None),
     };
     let note = note.filter(|n| !n.is_empty());
-    let mut line = Line { note, ..Line::default() };
+    let mut line = Line { note, said: text.trim().to_owned(), ..Line::default() };
     let mut words = split(text).into_iter().peekable();
     while let Some((word, was_quoted)) = words.next() {
         let pair = word

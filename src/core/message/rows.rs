@@ -11,7 +11,9 @@ use crate::core::world::{Agent, Basis, Session, Task, World};
 /// What an action would do: on one line for the lock screen, and whole.
 ///
 /// A tool with a `command` shows that; a tool that works on a file names it; anything else shows its
-/// arguments. Whatever is not in the whole text is listed beside it by the card.
+/// arguments. Whatever is not in the whole text is listed beside it by the card. Different arguments never
+/// make the same text: further lines of a value are indented, and a text that could be taken for another
+/// kind of value is in quotes.
 pub fn action_text(action: &Action) -> (String, String) {
     let field = |name: &str| action.input.get(name).and_then(Value::as_str);
     if let Some(command) = field("command") {
@@ -20,9 +22,11 @@ pub fn action_text(action: &Action) -> (String, String) {
     let whole = match &action.input {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Object(map) => {
-            map.iter().map(|(key, value)| format!("{key}: {}", plain(value))).collect::<Vec<_>>().join("\n")
-        }
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| format!("{}: {}", field_name(key), plain(value)))
+            .collect::<Vec<_>>()
+            .join("\n"),
         other => other.to_string(),
     };
     let about = ["file_path", "path", "notebook_path", "url", "query", "pattern"].into_iter().find_map(field);
@@ -30,11 +34,18 @@ pub fn action_text(action: &Action) -> (String, String) {
     (headline, whole)
 }
 
+/// The name of an argument, in quotes unless it is a plain word.
+pub fn field_name(key: &str) -> String {
+    let is_word = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+    if is_word { key.to_owned() } else { Value::from(key).to_string() }
+}
+
 fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
+    let text = match value {
+        Value::String(text) if !text.is_empty() && serde_json::from_str::<Value>(text).is_err() => text.clone(),
         other => serde_json::to_string_pretty(other).unwrap_or_else(|_| other.to_string()),
-    }
+    };
+    text.replace('\n', "\n  ")
 }
 
 impl World {

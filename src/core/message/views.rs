@@ -191,6 +191,9 @@ pub struct FullTextView {
     pub part: u32,
     /// How many there are.
     pub of: u32,
+    /// It lists the other arguments, which would otherwise look like more of the text.
+    #[serde(default)]
+    pub arguments: bool,
     /// The piece. Hostile.
     pub text: String,
 }

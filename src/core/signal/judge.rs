@@ -324,7 +324,7 @@ impl Fold<'_> {
     fn next_loss(&self, scope: Scope, rule: &Rule) -> Option<Ts> {
         let index = self.w.rules.scope(scope.kind());
         let windows = &self.w.signals(scope)?.windows;
-        let loss = |w: WindowIx| windows.next_loss(w, &index.windows[usize::from(w)]);
+        let loss = |w: WindowIx| windows.next_loss(w, &index.windows[usize::from(w)], self.at);
         let mut due = None;
         for signal in &rule.signals {
             let at = match signal {

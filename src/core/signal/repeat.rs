@@ -77,7 +77,7 @@ impl Calls {
 
     /// When the oldest call within `span` leaves it.
     pub fn next_loss(&self, span: Span, now: Ts) -> Option<Ts> {
-        self.within(span, now).next().map(|c| c.at.plus(span))
+        self.within(span, now).map(|c| c.at.plus(span)).min()
     }
 
     fn within(&self, span: Span, now: Ts) -> impl Iterator<Item = &Call> {

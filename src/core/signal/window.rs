@@ -86,7 +86,7 @@ impl Ring {
         let steps = (bucket - self.head).min(RING);
         for step in 1..=steps {
             let slot = Self::slot(bucket - steps + step);
-            self.total -= self.sums[slot];
+            self.total = self.total.saturating_sub(self.sums[slot]);
             self.sums[slot] = 0;
         }
         self.head = bucket;
@@ -103,12 +103,13 @@ impl Ring {
         self.total = self.total.saturating_add(amount);
     }
 
-    /// The bucket number at which the oldest non-zero bucket leaves.
-    fn next_loss(&self) -> Option<i64> {
+    /// The bucket number after `now` at which the next non-zero bucket leaves. What has left by now is
+    /// still in the ring until something is added.
+    fn next_loss(&self, now: i64) -> Option<i64> {
         (0..RING)
             .rev()
             .map(|age| self.head - age)
-            .find(|bucket| self.sums[Self::slot(*bucket)] != 0)
+            .find(|bucket| self.sums[Self::slot(*bucket)] != 0 && bucket + RING > now)
             .map(|bucket| bucket + RING)
     }
 }
@@ -142,10 +143,10 @@ impl Windows {
         moved.total
     }
 
-    /// When the sum will next shrink if nothing is added.
-    pub fn next_loss(&self, ix: WindowIx, spec: &WindowSpec) -> Option<Ts> {
+    /// When the sum will next shrink after `now` if nothing is added.
+    pub fn next_loss(&self, ix: WindowIx, spec: &WindowSpec, now: Ts) -> Option<Ts> {
         let (_, ring) = self.0.iter().find(|(have, _)| *have == ix)?;
-        ring.next_loss().map(|bucket| Ts(bucket.saturating_mul(spec.width())))
+        ring.next_loss(spec.bucket(now)).map(|bucket| Ts(bucket.saturating_mul(spec.width())))
     }
 
     fn ring(&mut self, ix: WindowIx, head: i64) -> &mut Ring {

@@ -54,14 +54,7 @@ impl Fold<'_> {
             self.close_scope(Scope::Session(ix));
             let Some(session) = self.w.sessions.remove(ix) else { continue };
             self.w.index.sessions.remove(&(session.runtime, session.id));
-            if let Some(agent) = self.w.agents.get_mut(session.agent)
-                && agent.session == Some(ix)
-            {
-                agent.session = None;
-            }
-            if let Some(task) = session.task.and_then(|t| self.w.tasks.get_mut(t)) {
-                task.sessions.retain(|have| *have != ix);
-            }
+            self.w.forget_session_links(ix);
             for approval in self.w.approvals.values_mut().filter(|a| a.session == Some(ix)) {
                 approval.session = None;
             }
@@ -104,6 +97,10 @@ impl Fold<'_> {
             self.close_scope(Scope::Agent(ix));
             let Some(agent) = self.w.agents.remove(ix) else { continue };
             self.w.index.agents.remove(&(agent.runtime, agent.id));
+            // Its place may be given to another agent, which the alert is not about.
+            for alert in self.w.alerts.values_mut().filter(|a| a.agent == Some(ix)) {
+                alert.agent = None;
+            }
         }
     }
 
@@ -169,6 +166,19 @@ impl Fold<'_> {
 }
 
 impl World {
+    /// A subagent works in the session of another agent, and a session can move from task to task.
+    fn forget_session_links(&mut self, session: Ix<Session>) {
+        let agents: Vec<_> = self.agents.iter().filter(|(_, a)| a.session == Some(session)).map(|(ix, _)| ix).collect();
+        for ix in agents {
+            self.agents[ix].session = None;
+        }
+        let tasks: Vec<_> =
+            self.tasks.iter().filter(|(_, t)| t.sessions.contains(&session)).map(|(ix, _)| ix).collect();
+        for ix in tasks {
+            self.tasks[ix].sessions.retain(|have| *have != session);
+        }
+    }
+
     fn forget_task_links(&mut self, task: Ix<Task>) {
         let sessions: Vec<_> = self.sessions.iter().filter(|(_, s)| s.task == Some(task)).map(|(ix, _)| ix).collect();
         for ix in sessions {

@@ -1,0 +1,11 @@
+//! The pure core: its laws as properties over random logs, and its rules as examples at their edges.
+
+mod forgetting;
+mod logs;
+mod replay;
+mod rules;
+mod sums;
+mod taps;
+mod text;
+mod told;
+mod totality;
