@@ -9,6 +9,7 @@ mod crash;
 mod database;
 mod intake;
 mod page;
+mod render;
 mod scenario;
 mod scene;
 mod seeds;

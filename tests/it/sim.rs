@@ -1,6 +1,7 @@
 //! The pure core alone: a World, a clock in the hand, and every copy "sent" at once.
 
 use sereno::core::access::{Actor, Role};
+use sereno::core::control::{ControlOutcome, ControlResult};
 use sereno::core::delivery::{Card, RowState, SendOutcome, SendResult, Work};
 use sereno::core::event::Event;
 use sereno::core::input::{Body, Input, Invocation, Origin, Reported, Tap};
@@ -131,6 +132,26 @@ impl Sim {
         {
             self.answer_sent(&id);
         }
+    }
+
+    /// The runtime answers to the control call that was asked last.
+    pub fn answer_control_with(&mut self, result: ControlResult) {
+        let id = self.world.outstanding.iter().rev().find(|(_, o)| o.copy.is_none()).map(|(id, _)| id.clone());
+        let id = id.expect("a control call is under way");
+        self.input(Body::Controlled(ControlOutcome { id, attempt: 1, result }));
+    }
+
+    /// The runtime has done what it was asked last, or says why not.
+    pub fn answer_control(&mut self, result: Result<&str, &str>) {
+        self.answer_control_with(match result {
+            Ok(receipt) => ControlResult::Confirmed { receipt: receipt.into() },
+            Err(error) => ControlResult::Failed { error: error.into() },
+        });
+    }
+
+    /// The code of the newest approval.
+    pub fn code(&self) -> String {
+        self.world.approvals.values().last().expect("an approval").code.clone()
     }
 
     /// An event of the runtime `fleet`, as canonical JSON.

@@ -1,7 +1,7 @@
 //! The pure core: its laws as properties over random logs, and its rules as examples at their edges.
 
 mod forgetting;
-mod logs;
+pub mod logs;
 mod replay;
 mod rules;
 mod sums;

@@ -1,0 +1,5 @@
+//! What people read: every template with content from real runs, in every language and dialect.
+
+mod dialects;
+mod goldens;
+mod scenes;

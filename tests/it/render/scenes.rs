@@ -1,0 +1,355 @@
+//! Scenes: short runs of a fleet that lead to every message there is, founding scenarios first.
+
+use serde_json::{Value, json};
+use sereno::core::delivery::Card;
+use sereno::core::message::{Button, Content};
+use sereno::core::policy::{RuleSpec, Severity};
+use sereno::core::time::{Span, Ts};
+
+use crate::seeds::bug_hunt;
+use crate::sim::{Sim, policy, rule};
+
+/// A message in a moment.
+pub struct Scene {
+    pub name: String,
+    pub content: Content,
+    pub buttons: Vec<Button>,
+    pub whole: bool,
+    pub now: Ts,
+}
+
+fn of(name: &str, sim: &Sim, card: &Card, whole: bool) -> Scene {
+    Scene { name: name.into(), content: card.content.clone(), buttons: card.buttons.clone(), whole, now: sim.now }
+}
+
+/// The newest card of a kind.
+fn seen(name: &str, sim: &Sim) -> Scene {
+    of(name, sim, sim.card(name.split('-').next().unwrap_or(name)), true)
+}
+
+/// The answer to a typed line.
+fn said(name: &str, sim: &mut Sim, line: &str) -> Scene {
+    sim.say("ana", line);
+    seen(name, sim)
+}
+
+pub fn all() -> Vec<Scene> {
+    let parts = [
+        happy_path(),
+        loop_and_cost(),
+        signals(),
+        four_agents(),
+        dashboard(),
+        approvals(),
+        long_approval(),
+        control(),
+        answers(),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+/// A bug is hunted by four agents with three models.
+fn happy_path() -> Vec<Scene> {
+    let mut sim = Sim::new();
+    let mut scenes = Vec::new();
+    for (time, mut event) in bug_hunt() {
+        sim.to(time);
+        event["time"] = json!(sim.now.rfc3339());
+        sim.event(event);
+        if time == "09:18" && sim.cards("milestone").len() == 2 {
+            scenes.push(seen("task_card-under_way", &sim));
+        }
+    }
+    scenes.extend([seen("milestone", &sim), seen("completion", &sim), seen("task_card-done", &sim)]);
+    scenes.push(said("task", &mut sim, "/task OSINT-12"));
+    scenes.push(said("tasks", &mut sim, "/tasks"));
+    scenes.push(said("status-quiet", &mut sim, "/status"));
+    sim.event(json!({"type": "task.failed", "agent": {"id": "Coder", "name": "Coder"}, "task": {"id": "API-7", "title": "Endpoint"}, "message": "could not reproduce"}));
+    scenes.push(seen("completion-failed", &sim));
+    scenes
+}
+
+const RACE: &str = "pytest tests/test_net.py -k race";
+
+/// The fifth equal call, and money that runs away; both end.
+fn loop_and_cost() -> Vec<Scene> {
+    let mut sim = Sim::new();
+    let mut scenes = Vec::new();
+    let mut event = json!({"agent": {"id": "Debugger", "name": "Debugger", "role": "Debugger"}, "session": {"id": "4f2a"},
+        "task": {"id": "OSINT-12", "title": "network_analysis.py"}, "model": "claude-sonnet-4-5"});
+    let mut report = |sim: &mut Sim, more: Value| {
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        sim.event(event.clone());
+    };
+    for minute in 11..=15 {
+        sim.to(&format!("09:{minute}"));
+        let tool = json!({"name": "Bash", "call_id": "c", "input": {"command": RACE}, "result_digest": "8f2c55d0"});
+        report(
+            &mut sim,
+            json!({"type": "tool.started", "tool": tool, "progress": {"tests_passed": 41, "tests_total": 47}}),
+        );
+        report(&mut sim, json!({"type": "tool.ended", "tool": tool}));
+    }
+    report(
+        &mut sim,
+        json!({"type": "model.call", "usage": {"input_tokens": 3420, "output_tokens": 1890, "cost_usd": "6.20"}}),
+    );
+    scenes.push(seen("loop", &sim));
+    scenes.push(seen("alert", &sim));
+    scenes.push(said("status", &mut sim, "/status"));
+    sim.to("09:17");
+    sim.say("ana", "/ack A1");
+    sim.say("ana", "/ack A2");
+    scenes.push(seen("loop-acked", &sim));
+    scenes.push(seen("alert-acked", &sim));
+    sim.to("09:27");
+    scenes.push(seen("loop-over", &sim));
+    scenes.push(seen("alert-over", &sim));
+    scenes.push(said("why", &mut sim, "/why A2"));
+    report(&mut sim, json!({"type": "model.call", "usage": {"cost_usd": "5.50"}}));
+    scenes.push(said("alerts", &mut sim, "/alerts"));
+    scenes
+}
+
+/// One alert of every kind of signal.
+fn signals() -> Vec<Scene> {
+    let mut scenes = Vec::new();
+    for (name, when, severity) in [
+        ("tokens", "tokens('10m') > 10000", Severity::Warning),
+        ("error_rate", "error_rate('10m') > 0.1", Severity::Warning),
+        ("errors", "errors('10m') >= 1", Severity::Info),
+        ("latency", "latency('10m') > 30", Severity::Trend),
+        ("idle", "idle() > 15 * 60", Severity::Critical),
+        ("in_tool", "in_tool() > 600", Severity::Critical),
+        ("approval_wait", "approval_wait() > 300", Severity::Warning),
+        ("fault", "fault == 'rate_limit'", Severity::Warning),
+        ("metric", "queue_depth() > 3", Severity::Warning),
+    ] {
+        let mut policy = policy();
+        policy.rules = vec![RuleSpec { severity, ..rule(name, when) }];
+        let mut sim = Sim::with(policy);
+        let about = json!({"agent": {"id": "docs", "name": "Docs"}, "session": {"id": "d1"}});
+        let mut report = |more: Value| {
+            let mut event = about.clone();
+            event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            sim.event(event);
+        };
+        match name {
+            "in_tool" => report(json!({"type": "tool.started", "tool": {"name": "Bash", "call_id": "c"}})),
+            "approval_wait" => report(
+                json!({"type": "approval.requested", "approval": {"id": "q", "action": {"tool": "Bash", "input": {"command": "ls"}}}}),
+            ),
+            "fault" => report(
+                json!({"type": "agent.status", "status": "error", "error": {"type": "rate_limit", "message": "Rate limit exceeded", "retry_at": "2026-11-20T10:00:00Z"}}),
+            ),
+            "metric" => report(json!({"type": "metric", "metric": {"name": "queue_depth", "value": 9}})),
+            "idle" => report(json!({"type": "session.started"})),
+            _ => report(
+                json!({"type": "model.call", "model": "deepseek/deepseek-chat-v3", "duration_ms": 42_500, "usage": {"input_tokens": 12_000, "output_tokens": 340}, "error": {"type": "overloaded"}}),
+            ),
+        }
+        let grows = matches!(name, "idle" | "in_tool" | "approval_wait");
+        sim.advance(Span::mins(if grows { 16 } else { 1 }));
+        scenes.push(of(&format!("alert-{name}"), &sim, sim.cards("alert")[0], true));
+    }
+    scenes
+}
+
+/// One works, one asks, one works on a branch, one has hit a limit.
+fn four_agents() -> Vec<Scene> {
+    let mut sim = Sim::new();
+    sim.event(json!({"type": "model.call", "agent": {"id": "architect", "name": "Architect", "role": "Architect"}, "session": {"id": "a1"},
+        "task": {"id": "OSINT-9", "title": "Diseñar nuevo módulo OSINT"}, "model": "claude-opus-4-5", "usage": {"input_tokens": 11_900, "output_tokens": 440, "cost_usd": "0.18"}}));
+    sim.event(json!({"type": "step.started", "agent": {"id": "architect"}, "session": {"id": "a1"}, "step": {"name": "Review", "index": 3, "of": 5}}));
+    sim.to("09:03");
+    sim.event(json!({"type": "model.call", "agent": {"id": "code", "name": "Code"}, "session": {"id": "c1", "branch": "feature/api-endpoint"},
+        "task": {"id": "API-7", "title": "Implementar API endpoint"}, "model": "openai/gpt-5.1-codex", "usage": {"input_tokens": 4000, "output_tokens": 900, "cost_usd": "0.22"}}));
+    sim.event(json!({"type": "agent.status", "agent": {"id": "docs", "name": "Docs"}, "session": {"id": "d1"}, "task": {"id": "DOC-3", "title": "Actualizar documentación"},
+        "model": "deepseek/deepseek-chat-v3", "status": "error", "error": {"type": "rate_limit", "message": "Rate limit exceeded", "retry_at": "2026-11-20T10:00:00Z"}}));
+    sim.event(thinks(Some("0.41")));
+    ask_for(&mut sim, "q1", "pytest tests/");
+    sim.to("09:07");
+    vec![
+        said("agents", &mut sim, "/agents"),
+        said("agents-filtered", &mut sim, "/agents waiting"),
+        said("agents-nobody", &mut sim, "/agents team:none"),
+        said("agent", &mut sim, "/agent debug"),
+        said("agent-fault", &mut sim, "/agent docs"),
+        said("sessions", &mut sim, "/sessions"),
+        said("session", &mut sim, "/session a1"),
+        said("logs", &mut sim, "/logs debug"),
+        said("status-busy", &mut sim, "/status"),
+    ]
+}
+
+/// A model call of Debug, before it asks.
+fn thinks(cost: Option<&str>) -> Value {
+    json!({"type": "model.call", "agent": {"id": "debug", "name": "Debug"}, "session": {"id": "4f2a9c1e77b0d3", "cwd": "~/osint-mw", "branch": "fix/race"},
+        "task": {"id": "OSINT-12", "title": "Fix network_analysis.py"}, "model": "claude-sonnet-4-5", "usage": {"input_tokens": 3420, "output_tokens": 1890, "cost_usd": cost}})
+}
+
+fn ask_for(sim: &mut Sim, id: &str, command: &str) {
+    let input = json!({"command": command, "timeout": 120_000, "description": "Runs the tests"});
+    sim.event(json!({"type": "approval.requested", "agent": {"id": "debug"}, "session": {"id": "4f2a9c1e77b0d3"},
+        "approval": {"id": id, "action": {"tool": "Bash", "input": input}}}));
+}
+
+/// The founding dashboard: 47 calls, $2.34, 78 / 16 / 6 percent.
+fn dashboard() -> Vec<Scene> {
+    let mut sim = Sim::new();
+    for (agent, model, calls, cents) in [
+        ("Architect", "claude-sonnet-4-5", 12, 91),
+        ("Debugger", "claude-sonnet-4-5", 18, 91),
+        ("Security", "deepseek/deepseek-chat-v3", 8, 14),
+        ("Implementer", "openai/gpt-5.1-codex", 9, 38),
+    ] {
+        for call in 0..calls {
+            sim.advance(Span::mins(5));
+            let cost = if call == 0 { f64::from(cents) / 100.0 } else { 0.0 };
+            sim.event(json!({"type": "model.call", "agent": {"id": agent}, "session": {"id": agent}, "task": {"id": "OSINT-12"}, "model": model,
+                "usage": {"input_tokens": 1000, "output_tokens": 120, "cost_usd": cost}}));
+        }
+    }
+    let mut scenes = vec![
+        said("cost", &mut sim, "/cost"),
+        said("cost-by_task", &mut sim, "/cost 24h by task"),
+        said("cost-of_agent", &mut sim, "/cost 7d agent:debugger"),
+    ];
+    sim.event(json!({"type": "model.call", "agent": {"id": "Scout"}, "session": {"id": "s"}, "model": "secret-model", "usage": {"input_tokens": 900}}));
+    sim.event(json!({"type": "model.call", "agent": {"id": "Scout"}, "session": {"id": "s"}, "model": "claude-sonnet-4-5", "usage": {"input_tokens": 1_000_000, "cost_usd": "3.50"}}));
+    scenes.push(said("cost-differs", &mut sim, "/cost by agent"));
+    scenes.push(said("session-differs", &mut sim, "/session s"));
+    scenes
+}
+
+fn debug_asks(command: &str) -> Sim {
+    let mut sim = Sim::new();
+    sim.event(thinks(Some("0.41")));
+    sim.to("09:17");
+    ask_for(&mut sim, "q1", command);
+    sim
+}
+
+/// Before and after a decision.
+fn approvals() -> Vec<Scene> {
+    let after = |name: &str, act: &dyn Fn(&mut Sim)| {
+        let mut sim = debug_asks("pytest tests/");
+        act(&mut sim);
+        seen(name, &sim)
+    };
+    let tap = |label: &'static str| {
+        move |sim: &mut Sim| {
+            let card = sim.card("approval").number;
+            sim.advance(Span::secs(38));
+            sim.tap("ana", card, label);
+        }
+    };
+    let event = |kind: &str, more: Value| {
+        let mut event = json!({"type": kind, "approval": {"id": "q1"}, "agent": {"id": "debug"}, "session": {"id": "4f2a9c1e77b0d3"}});
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event
+    };
+    let mut scenes = vec![
+        after("approval", &|_| {}),
+        after("approval-approved", &tap("approve")),
+        after("approval-for_session", &|sim| {
+            tap("approve_session")(sim);
+            sim.answer_control(Ok("ok"));
+        }),
+        after("approval-result", &|sim| {
+            tap("approve")(sim);
+            sim.answer_control(Ok(sereno::core::control::receipt::ANSWERED));
+            let tool = json!({"name": "Bash", "call_id": "c", "input": {"command": "pytest tests/", "timeout": 120_000, "description": "Runs the tests"}, "ok": true});
+            sim.event(event("tool.ended", json!({"tool": tool, "duration_ms": 12_000, "message": "47 passed"})));
+        }),
+        after("approval-denied", &|sim| {
+            let code = sim.code();
+            sim.advance(Span::mins(2));
+            sim.say("victor", &format!("no {code} not on prod"));
+        }),
+        after("approval-stopped", &tap("deny_stop")),
+        after("approval-expired", &|sim| sim.advance(Span::mins(25))),
+        after("approval-withdrawn", &|sim| {
+            drop(sim.event(event("approval.cancelled", json!({"message": "timed out"}))))
+        }),
+        after("approval-unconfirmed", &|sim| {
+            tap("approve")(sim);
+            sim.answer_control(Err(sereno::core::control::receipt::NOBODY_WAITS));
+        }),
+        after("approval-superseded", &|_| {}),
+    ];
+    let mut sim = debug_asks("pytest tests/");
+    ask_for(&mut sim, "q1", "rm -rf tests/");
+    let last = scenes.len() - 1;
+    scenes[last] = of("approval-superseded", &sim, sim.cards("approval")[0], true);
+    let mut sim = debug_asks("echo \u{202e}gnp.exe");
+    scenes.push(seen("approval-hidden", &sim));
+    let card = sim.card("approval").number;
+    sim.tap("ana", card, "approve_session");
+    ask_for(&mut sim, "q2", "git push --force");
+    scenes.push(said("approvals", &mut sim, "/approvals"));
+    scenes.push(said("session-grants", &mut sim, "/session 4f2a"));
+    let code = sim.world.approvals[&1].code.clone();
+    scenes.push(said("why-approval", &mut sim, &format!("/why {code}")));
+    scenes
+}
+
+/// A command that does not fit where it is read.
+fn long_approval() -> Vec<Scene> {
+    let mut sim = debug_asks(&format!("python - <<'EOF'\n{}EOF", format!("print('{}')\n", "-".repeat(90)).repeat(60)));
+    let cut = of("approval-long", &sim, sim.card("approval"), false);
+    let code = sim.code();
+    sim.say("ana", &format!("/show {code}"));
+    let pieces = sim.cards("full_text");
+    vec![cut, of("full_text", &sim, pieces[0], true), of("full_text-arguments", &sim, pieces[pieces.len() - 1], true)]
+}
+
+/// What people ask of agents, asked, confirmed, refused.
+fn control() -> Vec<Scene> {
+    let mut sim = Sim::new();
+    sim.event(thinks(None));
+    sim.event_of(
+        "claude",
+        json!({"type": "session.started", "agent": {"id": "osint-mw"}, "session": {"id": "c0ffee00-1111"}}),
+    );
+    let mut scenes = vec![said("control-pause", &mut sim, "/pause debug for 30m")];
+    sim.answer_control(Ok("held"));
+    scenes.push(seen("control-paused", &sim));
+    sim.say("ana", "/pause osint-mw");
+    sim.answer_control_with(sereno::core::control::ControlResult::Waiting);
+    scenes.push(seen("control-waits", &sim));
+    scenes.push(said("agents-paused", &mut sim, "/agents"));
+    scenes.push(said("control-kill_asks", &mut sim, "/kill debug"));
+    scenes.push(said("control-kill", &mut sim, "/kill debug yes"));
+    sim.answer_control(Err("no such process"));
+    scenes.push(seen("control-failed", &sim));
+    sim.say("victor", "/tell debug try hypothesis 3 for 10m first");
+    scenes.push(seen("control-tell", &sim));
+    sim.event(json!({"type": "agent.registered", "agent": {"id": "codex", "name": "Codex"}}));
+    sim.say("victor", "/reassign OSINT-12 to:codex");
+    scenes.push(seen("control-reassign", &sim));
+    scenes
+}
+
+/// Everything else that is answered.
+fn answers() -> Vec<Scene> {
+    let mut sim = Sim::new();
+    let mut scenes = vec![
+        said("tasks-none", &mut sim, "/tasks"),
+        said("agents-none", &mut sim, "/agents"),
+        said("approvals-none", &mut sim, "/approvals"),
+        said("alerts-none", &mut sim, "/alerts"),
+        said("cost-none", &mut sim, "/cost"),
+        said("whoami", &mut sim, "/whoami"),
+        said("help", &mut sim, "/help"),
+        said("help-one", &mut sim, "/help pause"),
+        said("notice", &mut sim, "/apruve 7K3F"),
+        said("notice-role", &mut sim, "/tell debug hello"),
+    ];
+    let stranger = sereno::core::access::Actor { channel: "tg".into(), account: "99".into(), display: None };
+    let asked = sereno::core::input::Invocation { actor: stranger, text: "/whoami".into(), tap: None, origin: None };
+    let reply = sim.input(sereno::core::input::Body::Command(asked)).unwrap();
+    let content = *reply.content.unwrap();
+    scenes.push(Scene { name: "whoami-stranger".into(), content, buttons: Vec::new(), whole: true, now: sim.now });
+    scenes
+}
