@@ -188,13 +188,29 @@ impl Sim {
 
     /// Typed on the page by `person`.
     pub fn say(&mut self, person: &str, text: &str) -> Reply {
+        self.say_on("page", person, text)
+    }
+
+    /// Typed on a channel, in the conversation with an account.
+    pub fn say_on(&mut self, channel: &str, account: &str, text: &str) -> Reply {
+        self.reply(channel, account, None, text)
+    }
+
+    /// Typed as an answer to a message.
+    pub fn reply(&mut self, channel: &str, account: &str, reply_to: Option<String>, text: &str) -> Reply {
         self.input(Body::Command(Invocation {
-            actor: Actor { channel: "page".into(), account: person.into(), display: None },
+            actor: Actor { channel: channel.into(), account: account.into(), display: None },
             text: text.into(),
             tap: None,
-            origin: Some(Origin { channel: "page".into(), target: person.into(), reply_to: None }),
+            origin: Some(Origin { channel: channel.into(), target: account.into(), reply_to }),
         }))
         .expect("every command is answered")
+    }
+
+    /// The channel will never take what the row of this identity brings.
+    pub fn give_up(&mut self, id: &str) {
+        let result = SendResult::Gone { error: "the chat is gone".into() };
+        self.input(Body::Sent(SendOutcome { id: id.into(), attempt: 1, version: 1, result }));
     }
 
     /// Taps a button by its label on the copy of a card that `person` has on the page.

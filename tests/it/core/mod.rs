@@ -1,5 +1,7 @@
 //! The pure core: its laws as properties over random logs, and its rules as examples at their edges.
 
+mod approvals;
+mod commands;
 mod forgetting;
 pub mod logs;
 mod replay;
