@@ -58,7 +58,14 @@ pub(super) fn add(env: &mut Environment<'static>, lang: Lang) {
     env.add_filter("because", |state: &State<'_, '_>, reason: Value| because(state, &reason));
     env.add_filter("receipt", move |note: &str| receipt_words(note, lang));
     env.add_function("button", move |label: &str| CATALOGUE.button(label, lang).unwrap_or("?").to_owned());
+    env.add_function("written", move |name: &str| written(name, lang));
     env.add_function("command", move |name: &str, options: Kwargs| command(name, lang, &options));
+}
+
+/// How a command is written, with its arguments.
+fn written(name: &str, lang: Lang) -> String {
+    let usage = CATALOGUE.find(name).map_or("", |spec| spec.texts(lang).usage.as_str());
+    format!("/{name} {usage}").trim().to_owned()
 }
 
 /// Summary or usage of a command, for help.
@@ -68,7 +75,7 @@ fn command(name: &str, lang: Lang, options: &Kwargs) -> Result<Value, Error> {
     let Some(spec) = CATALOGUE.find(name) else { return Ok(Value::UNDEFINED) };
     let texts = spec.texts(lang);
     Ok(match part.as_str() {
-        "usage" => Value::from(format!("/{} {}", spec.name, texts.usage).trim().to_owned()),
+        "usage" => Value::from(written(name, lang)),
         "aliases" => Value::from(spec.aliases.clone()),
         "examples" => Value::from(spec.examples.clone()),
         "roles" => Value::from(spec.roles.iter().map(|r| r.as_str()).collect::<Vec<_>>()),

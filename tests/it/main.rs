@@ -1,6 +1,6 @@
 //! All tests, one binary.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that fails says where, and prints what it saw")]
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod cli;
 mod config;
@@ -10,6 +10,7 @@ mod database;
 mod intake;
 mod page;
 mod render;
+mod runtime;
 mod scenario;
 mod scene;
 mod seeds;

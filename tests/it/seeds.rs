@@ -1,7 +1,9 @@
 //! Golden runs of the founding scenarios.
 
 use serde_json::{Value, json};
+use sereno::core::message::Content;
 use sereno::core::policy::Lang;
+use sereno::core::status::Status;
 
 use crate::sim::Sim;
 
@@ -38,52 +40,54 @@ pub fn bug_hunt() -> Vec<(&'static str, Value)> {
     ]
 }
 
-#[test]
-fn the_bug_is_told_in_one_notice() {
+/// The whole bug hunt.
+fn hunted() -> Sim {
     let mut sim = Sim::new();
     for (time, mut event) in bug_hunt() {
         sim.to(time);
         event["time"] = json!(sim.now.rfc3339());
         sim.event(event);
     }
-    assert_eq!(sim.cards("task_card").len(), 1);
-    assert_eq!(sim.cards("milestone").len(), 4);
-    assert!(sim.cards("milestone").iter().all(|c| c.silent));
+    sim
+}
+
+#[test]
+fn the_bug_is_told_in_one_notice() {
+    let sim = hunted();
+    assert!(sim.text("completion", Lang::En).starts_with("✅ Bug resolved. $1.85. 33 min.\n"));
+    assert!(sim.text("completion", Lang::Es).starts_with("✅ Bug resuelto. $1.85. 33 min.\n"));
+    let Content::Completion(view) = &sim.card("completion").content else { panic!("a completion") };
+    let parts: Vec<_> = view.agents.iter().map(|(name, cents)| (name.as_str(), *cents)).collect();
+    assert_eq!(parts, [("Architect", 42), ("Debugger", 91), ("Security", 14), ("Implementer", 38)]);
+    assert_eq!(view.families, ["Claude", "DeepSeek", "Codex"]);
+    assert_eq!((view.sessions, view.progress.tests_passed, view.progress.tests_total), (4, Some(47), Some(47)));
+    sim.assert_empty();
+}
+
+#[test]
+fn one_card_lives_four_milestones_are_silent_and_the_end_rings_once() {
+    let sim = hunted();
+    assert_eq!((sim.cards("task_card").len(), sim.cards("milestone").len(), sim.cards("completion").len()), (1, 4, 1));
+    assert!(sim.cards("task_card").iter().chain(&sim.cards("milestone")).all(|card| card.silent));
+    assert!(!sim.card("completion").silent);
+    let task_copies = &sim.card("task_card").copies;
+    for milestone in sim.cards("milestone") {
+        let parents = milestone.copies.iter().map(|copy| sim.world.copies[copy].parent);
+        assert!(parents.zip(task_copies).all(|(parent, card)| parent == Some(*card)), "it hangs under the card");
+    }
+    assert!(sim.world.alerts.is_empty() && sim.world.approvals.is_empty());
+}
+
+#[test]
+fn when_the_task_is_done_whoever_worked_on_it_is_done() {
+    let sim = hunted();
+    assert!(sim.world.agents.iter().all(|(_, agent)| agent.status() == Status::Completed));
+    assert!(sim.world.sessions.iter().all(|(_, session)| session.status == Status::Completed));
+}
+
+#[test]
+fn a_task_that_is_completed_twice_is_told_once() {
+    let mut sim = hunted();
+    sim.event(json!({"type": "task.completed", "task": {"id": "OSINT-12"}}));
     assert_eq!(sim.cards("completion").len(), 1);
-    for lang in Lang::ALL {
-        println!("{}\n", sim.text("completion", lang));
-        println!("{}\n", sim.text("task_card", lang));
-        println!("{}\n", sim.text("milestone", lang));
-    }
-    sim.say("ana", "/agents");
-    sim.say("ana", "/cost by model");
-    for kind in ["agents", "cost"] {
-        for lang in Lang::ALL {
-            println!("{}\n", sim.text(kind, lang));
-        }
-    }
-    for cmd in [
-        "/status",
-        "/agent debug",
-        "/sessions",
-        "/session Arch",
-        "/tasks",
-        "/task osint",
-        "/alerts",
-        "/approvals",
-        "/logs debug",
-        "/whoami",
-        "/help",
-        "/help pause",
-        "/wy A1",
-        "/pause debug",
-        "/pause all",
-        "/kill debug",
-    ] {
-        let reply = sim.say("ana", cmd);
-        println!("--- {cmd} → {:?}", reply.reason.code());
-        if let Some(card) = sim.world.cards.values().last() {
-            println!("{}\n", crate::sim::draw(&card.content, Lang::En, sim.now));
-        }
-    }
 }

@@ -3,6 +3,7 @@
 mod approvals;
 mod commands;
 mod forgetting;
+mod layers;
 pub mod logs;
 mod replay;
 mod rules;
@@ -11,3 +12,4 @@ mod taps;
 mod text;
 mod told;
 mod totality;
+mod vocabulary;

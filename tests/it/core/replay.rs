@@ -11,7 +11,7 @@ use super::logs::{Run, fold, for_all, ops};
 
 #[test]
 fn the_same_log_gives_the_same_world_wherever_it_is_cut() {
-    for_all(60, &(ops(120), vec(any::<usize>(), 0..6)), |(ops, cuts)| {
+    for_all(30, &(ops(120), vec(any::<usize>(), 0..6)), |(ops, cuts)| {
         let run = Run::of(&ops);
         let log = &run.sim.log;
         let cuts: Vec<usize> = cuts.iter().map(|cut| cut % log.len()).collect();
@@ -24,7 +24,7 @@ fn the_same_log_gives_the_same_world_wherever_it_is_cut() {
 
 #[test]
 fn a_log_that_went_through_json_gives_the_same_world() {
-    for_all(30, &ops(120), |ops| {
+    for_all(15, &ops(120), |ops| {
         let run = Run::of(&ops);
         let text = serde_json::to_string(&run.sim.log).unwrap();
         let log: Vec<Input> = serde_json::from_str(&text).unwrap();
@@ -37,7 +37,7 @@ fn a_log_that_went_through_json_gives_the_same_world() {
 
 #[test]
 fn the_audit_is_one_chain_and_shows_any_change() {
-    for_all(30, &(ops(120), any::<usize>()), |(ops, which)| {
+    for_all(15, &(ops(120), any::<usize>()), |(ops, which)| {
         let run = Run::of(&ops);
         let rows: Vec<_> = run.sim.decisions.iter().flat_map(|d| d.audit.clone()).collect();
         let mut head = ChainHead::default();

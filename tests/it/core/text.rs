@@ -84,7 +84,7 @@ fn approval(sim: &mut Sim, tool: &str, input: &Value) -> Doc {
 
 #[test]
 fn two_different_commands_never_draw_alike() {
-    for_all(400, &(hostile(), hostile()), |(a, b)| {
+    for_all(120, &(hostile(), hostile()), |(a, b)| {
         prop_different(&json!({ "command": a }), &json!({ "command": b }));
         prop_different(&json!({ "command": a.clone() + &b }), &json!({ "command": b + &a }));
     });
@@ -168,7 +168,7 @@ fn what_an_agent_writes_is_never_markup() {
 fn a_card_that_has_approve_buttons_shows_everything_on_telegram() {
     let texts = (hostile(), "[a-z]{0,3000}", hostile(), "[a-z/]{0,3000}", hostile(), "[a-z]{0,1500}");
     let whole = std::cell::Cell::new((0, 0));
-    for_all(300, &texts, |(command, long, value, cwd, title, name)| {
+    for_all(120, &texts, |(command, long, value, cwd, title, name)| {
         let mut sim = Sim::new();
         let command = command + &long;
         sim.event(json!({"type": "approval.requested", "agent": {"id": "Debug", "name": name}, "session": {"id": "4f2a"}, "task": {"id": "T", "title": title},
@@ -189,7 +189,7 @@ fn a_card_that_has_approve_buttons_shows_everything_on_telegram() {
         }
     });
     let (yes, no) = whole.get();
-    assert!(yes > 50 && no > 50, "{yes} fitted and {no} did not: the test shows too little");
+    assert!(yes > 20 && no > 20, "{yes} fitted and {no} did not: the test shows too little");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The dialects by themselves: tags that match, texts that cannot break out, and limits that hold.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
+use regex::Regex;
 use sereno::core::policy::Lang;
 use sereno::core::text::utf16_len;
 use sereno::render::markup::{CLOSE, OPEN, parse};
@@ -9,10 +12,11 @@ use sereno::render::{RENDERER, Reader, html, plain, telegram};
 use super::scenes::all;
 use crate::core::logs::for_all;
 
+static TAG: LazyLock<Regex> = LazyLock::new(|| Regex::new("<(/?)([a-z0-9]+)[^>]*>").unwrap());
+
 /// Text without tags, entities read back.
 fn stripped(markup: &str) -> String {
-    let tags = regex::Regex::new("<[^>]*>").unwrap();
-    tags.replace_all(markup, "")
+    TAG.replace_all(markup, "")
         .replace("&lt;", "<")
         .replace("&gt;", ">")
         .replace("&quot;", "\"")
@@ -22,9 +26,8 @@ fn stripped(markup: &str) -> String {
 
 /// Every tag that is opened is closed, in order; nothing but `allowed` occurs.
 fn assert_balanced(markup: &str, allowed: &[&str]) {
-    let tags = regex::Regex::new("<(/?)([a-z0-9]+)([^>]*)>").unwrap();
     let mut open = Vec::new();
-    for tag in tags.captures_iter(markup) {
+    for tag in TAG.captures_iter(markup) {
         let name = tag[2].to_owned();
         assert!(allowed.contains(&name.as_str()), "<{name}> in {markup}");
         if name == "br" {

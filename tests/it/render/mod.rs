@@ -2,4 +2,5 @@
 
 mod dialects;
 mod goldens;
+mod parity;
 mod scenes;
