@@ -9,6 +9,7 @@ mod crash;
 mod database;
 mod intake;
 mod page;
+mod real;
 mod render;
 mod runtime;
 mod scenario;

@@ -11,7 +11,10 @@ use crate::core::world::{Basis, Scope};
 
 impl Fold<'_> {
     pub(super) fn model_call(&mut self, about: &About, event: &Event) {
-        self.works(about, event);
+        // Running totals are an account of what was: they also come when a turn or a session is over.
+        if !event.usage.as_ref().is_some_and(|usage| usage.cumulative) {
+            self.works(about, event);
+        }
         let model = event.model.clone().unwrap_or_default();
         let Some(usage) = &event.usage else {
             self.book(about, &model, Sums { calls: 1, unpriced: 1, ..Sums::default() });

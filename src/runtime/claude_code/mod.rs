@@ -33,6 +33,8 @@ pub const AGENT: &str = "x-sereno-agent";
 const MAX_SESSIONS: usize = 1000;
 /// Tool calls that are remembered for each.
 const MAX_CALLS: usize = 32;
+/// Questions that were answered at once and are remembered.
+const MAX_ANSWERED: usize = 256;
 
 /// What the adapter needs to know.
 #[derive(Clone)]
@@ -61,6 +63,9 @@ pub struct ClaudeCode {
     settings: Settings,
     holds: Holds,
     calls: Mutex<Calls>,
+    /// Questions that had been decided when they were asked: the answer went out without a wait, before
+    /// the control call could find anybody.
+    answered: Mutex<VecDeque<String>>,
 }
 
 /// A `PermissionRequest` names no tool call; it is told from its arguments which one it is about.
@@ -96,11 +101,28 @@ impl Calls {
 impl ClaudeCode {
     /// Makes the adapter.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, holds: Holds::default(), calls: Mutex::default() }
+        Self { settings, holds: Holds::default(), calls: Mutex::default(), answered: Mutex::default() }
     }
 
     fn calls<T>(&self, act: impl FnOnce(&mut Calls) -> T) -> T {
         act(&mut self.calls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn answered<T>(&self, act: impl FnOnce(&mut VecDeque<String>) -> T) -> T {
+        act(&mut self.answered.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note_answered(&self, approval: &str) {
+        self.answered(|answered| {
+            if answered.len() == MAX_ANSWERED {
+                answered.pop_front();
+            }
+            answered.push_back(approval.to_owned());
+        });
+    }
+
+    fn was_answered(&self, approval: &str) -> bool {
+        self.answered(|answered| answered.iter().any(|known| known == approval))
     }
 
     fn release(&self, place: &For, call: &ControlCall) -> usize {
@@ -155,7 +177,10 @@ impl Runtime for ClaudeCode {
     }
 
     async fn answer(&self, decoded: &Decoded, standing: Standing<'_>, held: Option<Held>) -> Option<HookAnswer> {
-        if decoded.asks.is_some() {
+        if let Some(approval) = &decoded.asks {
+            if standing.decided.is_some() {
+                self.note_answered(approval);
+            }
             return Some(answer::to_question(decoded, standing.decided, held).await);
         }
         let Some(gate) = standing.gate else {
@@ -176,6 +201,7 @@ impl Runtime for ClaudeCode {
         let confirmed = |receipt: &str| ControlResult::Confirmed { receipt: receipt.to_owned() };
         match &call.order {
             Order::Decide { approval, .. } => match self.release(&For::Approval(approval.clone()), call) {
+                0 if self.was_answered(approval) => confirmed(receipt::ANSWERED),
                 // The command hook may be about to come back after a restart of ours.
                 0 => ControlResult::Retry { error: receipt::NOBODY_WAITS.into(), after: None, uncertain: false },
                 _ => confirmed(receipt::ANSWERED),
