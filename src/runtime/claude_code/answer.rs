@@ -91,13 +91,13 @@ pub async fn at_gate(decoded: &Decoded, gate: &Gate, held: Option<Held>) -> Hook
     let receipt = if gate.stop.is_some() { receipt::STOPPED } else { receipt::HANDED_OVER };
     answer.carried_out = gate.controls.iter().map(|id| (id.clone(), receipt.to_owned())).collect();
     if let Some(by) = &gate.stop {
-        answer.body = stop_now(by);
+        answer.body = stop_here(&decoded.kind, by);
     } else if gate.hold {
         // What made it hold was confirmed when the hold began.
         answer.carried_out.clear();
         if let Some(held) = held {
             answer.body = match held.wait().await {
-                Some(Release { order: Order::Kill, by }) => stop_now(&by),
+                Some(Release { order: Order::Kill, by }) => stop_here(&decoded.kind, &by),
                 Some(_) => no_opinion(),
                 None => still_held(),
             };
@@ -114,7 +114,16 @@ pub fn still_held() -> Value {
 }
 
 fn stop_now(by: &str) -> Value {
-    json!({ "continue": false, "stopReason": format!("Stopped by {by} through sereno") })
+    json!({ "continue": false, "stopReason": stopped_by(by) })
+}
+
+/// Before a tool, `continue: false` alone lets the tool go on to its permission: it must be denied, too.
+fn stop_here(kind: &str, by: &str) -> Value {
+    if kind == "PreToolUse" { decision(kind, false, &stopped_by(by), true) } else { stop_now(by) }
+}
+
+fn stopped_by(by: &str) -> String {
+    format!("Stopped by {by} through sereno")
 }
 
 fn told(kind: &str, notes: &[(String, String)]) -> Value {

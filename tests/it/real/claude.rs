@@ -226,7 +226,8 @@ async fn a_killed_agent_stops_where_it_is_held_and_runs_nothing_more() {
     let mut claude = held(&sereno, &model).await;
     let asked = sereno.say("ana", "/kill work").await;
     let retype = asked["reason"]["retype"].as_str().unwrap_or_else(|| panic!("{asked}"));
-    sereno.say("ana", retype).await;
+    let killed = sereno.say("ana", retype).await;
+    assert_eq!(killed["refused"], false, "{killed}");
     claude.ended().await;
     assert!(!claude.has_run());
     assert!(model.results().is_empty(), "the model was not asked again");
