@@ -7,6 +7,7 @@ mod layers;
 pub mod logs;
 mod replay;
 mod rules;
+mod run;
 mod sums;
 mod taps;
 mod text;

@@ -7,7 +7,8 @@ use sereno::core::audit::ChainHead;
 use sereno::core::input::Input;
 use sereno::core::time::Span;
 
-use super::logs::{Run, fold, for_all, ops};
+use super::logs::{for_all, ops};
+use super::run::{Run, fold};
 
 #[test]
 fn the_same_log_gives_the_same_world_wherever_it_is_cut() {

@@ -8,7 +8,8 @@ use sereno::core::input::{Body, Invocation};
 use sereno::core::message::{Content, CostView};
 use sereno::core::money::{Micros, Sums, apportion_cents, percentages};
 
-use super::logs::{Op, Run, for_all, model_call, ops};
+use super::logs::{Op, for_all, model_call, ops};
+use super::run::Run;
 use crate::sim::Sim;
 
 /// `/cost …` as a caller gets it who wants the answer itself.

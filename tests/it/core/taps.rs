@@ -8,7 +8,8 @@ use sereno::core::approval::{Approval, ApprovalState};
 use sereno::core::delivery::{Card, Copy, Subject};
 use sereno::core::input::Body;
 
-use super::logs::{Op, Run, for_all, ops};
+use super::logs::{Op, for_all, ops};
+use super::run::Run;
 
 type States = BTreeMap<u64, ApprovalState>;
 

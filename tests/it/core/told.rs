@@ -3,8 +3,10 @@
 
 use sereno::core::alert::AlertState;
 use sereno::core::delivery::Told;
+use sereno::core::time::Span;
 
-use super::logs::{Run, for_all, ops};
+use super::logs::{for_all, ops};
+use super::run::Run;
 
 #[test]
 fn whoever_was_told_that_it_fires_is_told_once_that_it_is_over() {
@@ -17,5 +19,19 @@ fn whoever_was_told_that_it_fires_is_told_once_that_it_is_over() {
         }
         let open: Vec<_> = run.sim.world.alerts.values().filter(|a| a.state != AlertState::Resolved).collect();
         assert!(open.is_empty(), "never resolved: {open:?}");
+    });
+}
+
+/// Rules whose conditions are about the last hour at most: three quiet hours later none of them holds.
+const OF_WINDOWS: &[&str] = &["loop", "runaway-cost", "slow-burn", "session-cost", "task-cost", "fleet-cost", "errors"];
+
+#[test]
+fn what_a_window_made_fire_is_over_once_the_window_has_passed() {
+    for_all(25, &ops(110), |ops| {
+        let mut run = Run::of(&ops);
+        run.sim.advance(Span::hours(3));
+        let open = run.sim.world.alerts.values().filter(|a| a.state != AlertState::Resolved);
+        let stuck: Vec<_> = open.filter(|a| OF_WINDOWS.contains(&a.rule.as_str())).collect();
+        assert!(stuck.is_empty(), "{stuck:?}");
     });
 }

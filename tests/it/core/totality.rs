@@ -8,7 +8,8 @@ use sereno::core::policy::Lang;
 use sereno::core::time::Span;
 use sereno::render::{RENDERER, Reader, html, plain, telegram};
 
-use super::logs::{Op, Run, for_all, ops};
+use super::logs::{Op, for_all, ops};
+use super::run::Run;
 
 const STRINGS: &[&str] = &[
     "",

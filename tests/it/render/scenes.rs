@@ -270,7 +270,7 @@ fn approvals() -> Vec<Scene> {
         after("approval-stopped", &tap("deny_stop")),
         after("approval-expired", &|sim| sim.advance(Span::mins(25))),
         after("approval-withdrawn", &|sim| {
-            drop(sim.event(event("approval.cancelled", json!({"message": "timed out"}))))
+            sim.event(event("approval.cancelled", json!({"message": "timed out"})));
         }),
         after("approval-unconfirmed", &|sim| {
             tap("approve")(sim);

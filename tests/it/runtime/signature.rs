@@ -63,7 +63,7 @@ fn a_public_key_verifies_what_its_private_key_signed_and_nothing_else() {
     assert_eq!(vector(&signature, std::slice::from_ref(&public)), Ok(Some(ID.into())));
     assert_eq!(vector(&signature, &[other]), Err(Refused::Wrong));
     assert_eq!(
-        vector(&signature.replace("v1a,", "v1,"), &[public.clone()]),
+        vector(&signature.replace("v1a,", "v1,"), std::slice::from_ref(&public)),
         Err(Refused::Wrong),
         "the version says which kind"
     );
@@ -79,7 +79,7 @@ fn every_active_secret_counts_and_every_signature_of_the_header() {
     assert!(vector(SIGNATURE, &keys).is_ok() && vector(&signature, &keys).is_ok());
     let wrong = format!("v1,{}", STANDARD.encode([0_u8; 32]));
     assert!(vector(&format!("{wrong} v2,abc garbage {SIGNATURE}"), &keys).is_ok());
-    let many = format!("{} {SIGNATURE}", vec![wrong.as_str(); 10].join(" "));
+    let many = format!("{} {SIGNATURE}", [wrong.as_str(); 10].join(" "));
     assert_eq!(vector(&many, &keys), Err(Refused::Wrong), "only the first ten are looked at");
     assert_eq!(vector(SIGNATURE, &[]), Err(Refused::Wrong));
     assert_eq!(vector(SIGNATURE, &keys[..2]), Err(Refused::Wrong), "a secret that was taken away opens nothing");
