@@ -29,12 +29,13 @@ pub struct Drawn {
     pub html: String,
 }
 
-/// Cards that wait for the person, the soonest deadline first; and the others, as they came.
-pub fn split(door: &Shared, visitor: &Visitor, rows: Vec<FeedRow>) -> (Vec<Drawn>, Vec<Drawn>) {
-    let drawn = rows.iter().map(|row| draw(door, visitor, row));
-    let (mut needs, feed): (Vec<_>, Vec<_>) = drawn.partition(|card| card.needs);
+/// Cards that wait for the person, all of them, the soonest deadline first; and of the others the first `most`, as
+/// they came.
+pub fn split(door: &Shared, visitor: &Visitor, rows: Vec<FeedRow>, most: usize) -> (Vec<Drawn>, Vec<Drawn>) {
+    let (waiting, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| waits(&row.card).0);
+    let mut needs: Vec<_> = waiting.iter().map(|row| draw(door, visitor, row)).collect();
     needs.sort_by_key(|card| (card.due.unwrap_or(Ts(i64::MAX)), card.copy));
-    (needs, feed)
+    (needs, others.iter().take(most).map(|row| draw(door, visitor, row)).collect())
 }
 
 /// Draws one card.

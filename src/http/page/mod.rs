@@ -28,8 +28,10 @@ use crate::core::input::{Body, Invocation, Origin};
 use crate::engine::NewInput;
 use crate::render::{RENDERER, Reader};
 
-/// Cards that the feed shows at first.
-const FEED: i64 = 60;
+/// Cards that the feed shows at first, besides those that wait for somebody.
+const FEED: usize = 60;
+/// Cards among which those that wait are looked for.
+const LOOKED_AT: i64 = 1000;
 
 /// What every page says about who may embed it, and what it may load.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -82,9 +84,9 @@ async fn feed(State(door): State<Shared>, headers: HeaderMap) -> Result<Response
     };
     // Before the cards are read: what changes meanwhile is told again, and not missed.
     let since = *door.progress.committed.borrow();
-    let rows = door.store.feed(&door.page.0, &visitor.person, FEED).await?;
+    let rows = door.store.feed(&door.page.0, &visitor.person, LOOKED_AT).await?;
     let head = stream::summary(&door, &visitor).await?;
-    let (needs, feed) = cards::split(&door, &visitor, rows);
+    let (needs, feed) = cards::split(&door, &visitor, rows, FEED);
     let view = html::FeedView { needs, feed, head, since };
     Ok(html::page(&visitor, "feed", &view).into_response())
 }

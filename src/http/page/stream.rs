@@ -175,7 +175,8 @@ impl Watching {
     async fn catch_up(&mut self) {
         let rows = self.door.store.feed_since(&self.door.page.0, &self.visitor.person, self.since, CATCH_UP).await;
         let Ok(rows) = rows else { return };
-        self.behind = false;
+        // As many as were asked for: there may be more.
+        self.behind = i64::try_from(rows.len()).is_ok_and(|count| count >= CATCH_UP);
         for row in rows {
             let drawn = cards::draw(&self.door, &self.visitor, &row);
             self.push(drawn);

@@ -194,6 +194,8 @@ test('what a person writes is text as well', async () => {
   const { page } = ana;
   const [why] = HOSTILE;
   await page.goto(sereno.url);
+  await page.locator('#link.on').waitFor();
+  assert.equal(await page.locator('#needs .card.approval').count(), HOSTILE.length, 'however much came after, what waits is shown');
   const card = page.locator('#needs .card.approval').first();
   const number = await card.getAttribute('data-copy');
   await card.getByRole('button', { name: 'Reject + why' }).click();
