@@ -33,8 +33,9 @@ fn length(doc: &Doc, blocks: &[&Block]) -> usize {
     utf16_len(&text_of(&doc.title)) + blocks.sum::<usize>() + 2
 }
 
+/// A character is at most two units; the sign that something is missing needs two more.
 fn clipped(title: &str, limit: usize) -> String {
-    crate::core::text::clip(title, limit / 2)
+    crate::core::text::clip(title, limit / 2 - 1)
 }
 
 fn text(block: &Block) -> String {

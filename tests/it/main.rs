@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod channel;
 mod cli;
 mod config;
 mod core;
@@ -17,3 +18,4 @@ mod scene;
 mod seeds;
 mod sim;
 mod store;
+mod telegram;

@@ -54,12 +54,16 @@ fn of_api(error: &ApiError, words: String) -> Verdict {
     }
 }
 
+/// Signs that a conversation does not take our messages any more, in lower case.
+const CLOSED: [&str; 5] =
+    ["forbidden", "thread not found", "topic_closed", "topic_deleted", "not enough rights to send"];
+
 /// Errors that the client has no name for.
 fn of_unknown(text: &str, words: String) -> Verdict {
     let text = text.to_ascii_lowercase();
     if text.contains("unauthorized") && !text.contains("bot was") {
         Verdict::Locked(words)
-    } else if text.contains("forbidden") || text.contains("thread not found") || text.contains("topic_closed") {
+    } else if CLOSED.iter().any(|sign| text.contains(sign)) {
         Verdict::Gone(words)
     } else if text.contains("too many requests")
         || text.contains("internal server error")

@@ -1,0 +1,251 @@
+//! What every channel promises, as checks that know no platform.
+//!
+//! A bench drives one channel and shows what people see there; each check sends through the real adapter
+//! and compares. Whatever a policy says that a channel can do, it must do.
+
+use async_trait::async_trait;
+use sereno::channel::{Channel, DrawnButton, Outgoing, Verdict};
+use sereno::core::message::ButtonStyle;
+use sereno::core::text::utf16_len;
+use sereno::render::markup::{Block, Doc, Span};
+
+use super::watch::Watch;
+
+/// What people see of one message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Its text.
+    pub text: String,
+    /// Its markup without any text, such as `b` or `pre`.
+    pub markup: Vec<String>,
+    /// Labels and tokens.
+    pub buttons: Vec<(String, String)>,
+    pub silent: bool,
+    /// The message under which it hangs.
+    pub under: Option<String>,
+}
+
+/// One channel with the platform behind it.
+#[async_trait]
+pub trait Bench: Send + Sync {
+    fn channel(&self) -> &dyn Channel;
+
+    /// A conversation that works.
+    fn target(&self) -> &str;
+
+    /// The messages there, in order, as they are now.
+    fn seen(&self) -> Vec<Seen>;
+
+    /// How many messages were ever posted there; a changed one counts once.
+    fn posted(&self) -> usize;
+
+    /// What must never be told.
+    fn secrets(&self) -> Vec<String>;
+
+    /// From now on nothing can be sent. Returns the errors that every call then gives.
+    async fn breaks(&self) -> Vec<String>;
+}
+
+/// Where a text of somebody else can stand.
+const MARK: &str = "QQQ";
+
+/// Texts that try to be more than text.
+const HOSTILE: [&str; 40] = [
+    "<b>bold</b>",
+    "</b></i></pre>",
+    "<script>alert(1)</script>",
+    "<a href=\"https://evil.example\">click</a>",
+    "<img src=x onerror=alert(1)>",
+    "<tg-spoiler>hidden</tg-spoiler>",
+    "<blockquote>sereno says yes</blockquote>",
+    "</code><b>approved</b><code>",
+    "</pre>",
+    "</article><button>✅</button>",
+    "&lt;b&gt;",
+    "&amp;",
+    "&#60;b&#62;",
+    "&#x3c;b&#x3e;",
+    "&nbsp;&copy;&unknown;",
+    "a & b",
+    "1 < 2 > 0",
+    "<",
+    ">",
+    "<<>>",
+    "<!-- comment -->",
+    "<![CDATA[x]]>",
+    "<?php echo 1 ?>",
+    "**bold** and __this__",
+    "*bold* _it_ ~strike~ ||spoiler||",
+    "`code` and ```fence```",
+    "[link](https://evil.example)",
+    "# heading",
+    "- item :: field",
+    "> quote",
+    "{{ 7 * 7 }} {% raw %} ${x}",
+    "%s %n %00 \\0 \\u003c",
+    "'; DROP TABLE cards; --",
+    "{\"json\": [1, 2]}",
+    "\"quoted\" and 'single'",
+    "C:\\Users\\<you>\\&co",
+    "⟨U+202E⟩ is written, not shown",
+    "👩‍👩‍👧‍👦 👍🏽 🇪🇸",
+    "e\u{301} und ﷽ und 𝕿𝖊𝖝𝖙",
+    "javascript:alert(1) data:text/html,<b>",
+];
+
+fn text(text: impl Into<String>) -> Vec<Span> {
+    vec![Span::Text(text.into())]
+}
+
+/// A message with the same text in every place that a text can have.
+fn everywhere(what: &str) -> Doc {
+    let own = |what: &str| what.to_owned();
+    Doc {
+        title: text(what),
+        blocks: vec![
+            Block::Line(vec![Span::Text(own(what)), Span::Strong(own(what)), Span::Code(own(what))]),
+            Block::Field(text(what), text(what)),
+            Block::Item(text(what)),
+            Block::Code(own(what)),
+            Block::Quote(text(what)),
+            Block::Note(text(what)),
+        ],
+    }
+}
+
+/// A message to `target`.
+pub fn message(target: &str, doc: Doc) -> Outgoing {
+    Outgoing {
+        id: "ob_1".into(),
+        copy: 1,
+        target: target.to_owned(),
+        doc,
+        buttons: Vec::new(),
+        silent: false,
+        under: None,
+    }
+}
+
+/// A message of one line.
+pub fn line(target: &str, title: &str) -> Outgoing {
+    message(target, Doc { title: text(title), blocks: Vec::new() })
+}
+
+/// `count` buttons, each with a token of `bytes` bytes.
+pub fn buttons(count: usize, bytes: usize) -> Vec<DrawnButton> {
+    let button = |n: usize| DrawnButton {
+        label: format!("✅ {n} <b>&"),
+        token: format!("{n:0>bytes$}"),
+        style: ButtonStyle::Plain,
+        asks_why: false,
+    };
+    (1..=count).map(button).collect()
+}
+
+async fn sent(bench: &dyn Bench, out: &Outgoing) -> (String, Seen) {
+    match bench.channel().send(out).await {
+        Verdict::Sent(receipt) => (receipt, bench.seen().pop().unwrap()),
+        other => panic!("{}: {other:?}", bench.channel().policy().kind),
+    }
+}
+
+pub async fn hostile_text_is_text(bench: &dyn Bench) {
+    let (_, harmless) = sent(bench, &message(bench.target(), everywhere(MARK))).await;
+    for hostile in HOSTILE {
+        let (_, seen) = sent(bench, &message(bench.target(), everywhere(hostile))).await;
+        assert_eq!(seen.text, harmless.text.replace(MARK, hostile), "{hostile}");
+        assert_eq!(seen.markup, harmless.markup, "{hostile}");
+    }
+}
+
+pub async fn the_longest_text_fits_and_a_longer_one_still_says_something(bench: &dyn Bench) {
+    let limit = bench.channel().policy().text_limit;
+    let near = limit.unwrap_or(20_000);
+    for unit in ["x", "é", "<", "&", "😀", "𝕿"] {
+        for length in [near - 2, near - 1, near, near + 1, near + 2, 3 * near] {
+            let body = unit.repeat(length / utf16_len(unit));
+            let code = Block::Code(body.clone());
+            for (blocks, title) in [(vec![code], "It asks"), (vec![Block::Line(text(&body))], "It says")] {
+                let (_, seen) = sent(bench, &message(bench.target(), Doc { title: text(title), blocks })).await;
+                assert!(limit.is_none_or(|limit| utf16_len(&seen.text) <= limit), "{unit} × {length}");
+                assert!(seen.text.starts_with(title), "{unit} × {length}: {:.40}", seen.text);
+                // A text is whole or not shown at all, and what is missing leaves a sign.
+                assert!(seen.text.contains(&body) || seen.text.ends_with('…'), "{unit} × {length}");
+                let roomy = limit.is_none_or(|limit| utf16_len(&body) + 64 <= limit);
+                assert!(!roomy || seen.text.contains(&body), "{unit} × {length}");
+            }
+            let (_, seen) = sent(bench, &message(bench.target(), everywhere(&body))).await;
+            assert!(limit.is_none_or(|limit| utf16_len(&seen.text) <= limit), "{unit} × {length} everywhere");
+        }
+    }
+}
+
+pub async fn buttons_and_tokens_arrive_as_they_are(bench: &dyn Bench) {
+    if !bench.channel().policy().buttons {
+        return buttons_are_left_out(bench).await;
+    }
+    for (count, bytes) in [(0, 1), (1, 1), (3, 27), (4, 63), (8, 64), (99, 64), (100, 64)] {
+        let out = Outgoing { buttons: buttons(count, bytes), ..line(bench.target(), "It asks") };
+        let (_, seen) = sent(bench, &out).await;
+        let wanted: Vec<_> = out.buttons.iter().map(|b| (b.label.clone(), b.token.clone())).collect();
+        assert_eq!(seen.buttons, wanted);
+    }
+}
+
+async fn buttons_are_left_out(bench: &dyn Bench) {
+    let out = Outgoing { buttons: buttons(3, 27), ..line(bench.target(), "It asks") };
+    assert_eq!(sent(bench, &out).await.1.buttons, []);
+}
+
+pub async fn silence_and_threads_are_carried_or_said_to_be_missing(bench: &dyn Bench) {
+    for silent in [true, false] {
+        let out = Outgoing { silent, ..line(bench.target(), "It is well") };
+        assert_eq!(sent(bench, &out).await.1.silent, silent);
+    }
+    let (parent, _) = sent(bench, &line(bench.target(), "It asks")).await;
+    let out = Outgoing { under: Some(parent.clone()), ..line(bench.target(), "The whole text") };
+    let (_, seen) = sent(bench, &out).await;
+    let wanted = bench.channel().policy().threads.then_some(parent);
+    assert_eq!(seen.under, wanted);
+    // A parent that is not there any more keeps nothing from being said.
+    let out = Outgoing { under: Some("999999".into()), ..line(bench.target(), "The whole text") };
+    assert_eq!(sent(bench, &out).await.1.text, "The whole text");
+}
+
+pub async fn an_edit_changes_the_message_in_its_place(bench: &dyn Bench) {
+    let policy = bench.channel().policy();
+    assert!(policy.edits);
+    let first = Outgoing { buttons: buttons(2, 27), ..line(bench.target(), "It asks") };
+    let (receipt, _) = sent(bench, &first).await;
+    let (posted, count) = (bench.posted(), bench.seen().len());
+    let second = line(bench.target(), "Approved by ana");
+    // The second time it says so already: that is no failure and no second message.
+    for _ in 0..2 {
+        let verdict = bench.channel().edit(&second, &receipt).await;
+        assert!(matches!(&verdict, Verdict::Sent(same) if *same == receipt) || verdict == Verdict::Unchanged);
+        assert_eq!((bench.posted(), bench.seen().len()), (posted, count));
+        let now = bench.seen().pop().unwrap();
+        assert_eq!((now.text.as_str(), now.buttons.len()), ("Approved by ana", 0));
+    }
+    // A receipt is the name of the message, the same after every edit.
+    let (other, _) = sent(bench, &Outgoing { copy: 2, ..first }).await;
+    assert_ne!(other, receipt);
+}
+
+pub async fn no_secret_is_told(bench: &dyn Bench) {
+    let watch = Watch::start();
+    let (receipt, _) = sent(bench, &line(bench.target(), "It asks")).await;
+    let mut told = bench.breaks().await;
+    let verdict = bench.channel().send(&line(bench.target(), "again")).await;
+    told.push(format!("{verdict:?}"));
+    told.push(format!("{:?}", bench.channel().edit(&line(bench.target(), "again"), &receipt).await));
+    told.push(format!("{:?}", bench.channel().prepare().await));
+    told.push(format!("{:?}", bench.channel().pushed(Some("guess"), b"{}")));
+    bench.channel().answer("nobody", "hello", true).await;
+    told.extend(watch.lines());
+    for secret in bench.secrets() {
+        assert!(secret.len() > 10);
+        let leak = told.iter().find(|line| line.contains(&secret));
+        assert_eq!(leak, None);
+    }
+}
