@@ -50,11 +50,14 @@ fn sorted(values: &[f64]) -> Vec<f64> {
     sorted
 }
 
-/// A number with as many digits as it deserves.
+/// A number with as many digits as it deserves; none when it cannot be told.
 pub struct Figure(pub f64);
 
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_nan() {
+            return f.write_str("cannot tell");
+        }
         let digits = match self.0.abs() {
             size if size >= 100.0 => 0,
             size if size >= 10.0 => 1,
