@@ -143,7 +143,9 @@ pub struct ScopeIndex {
     thresholds: HashMap<WindowIx, Vec<(f64, RuleIx)>>,
     /// Other rules that read a window.
     readers: HashMap<WindowIx, Vec<RuleIx>>,
-    /// Rules that read repeated calls.
+    /// Rules that hold once a call was repeated so often, by the span that they look at, sorted.
+    repeated: Vec<(Span, Vec<(f64, RuleIx)>)>,
+    /// Other rules that read repeated calls.
     pub repeats: Vec<RuleIx>,
     /// Rules that read words and gauges.
     pub facts: Vec<RuleIx>,
@@ -156,7 +158,8 @@ pub struct ScopeIndex {
 impl ScopeIndex {
     /// Whether any rule is judged for this kind of scope.
     pub fn is_empty(&self) -> bool {
-        self.windows.is_empty() && self.repeats.is_empty() && self.facts.is_empty() && self.timed.is_empty()
+        let reads_calls = !(self.repeated.is_empty() && self.repeats.is_empty());
+        self.windows.is_empty() && !reads_calls && self.facts.is_empty() && self.timed.is_empty()
     }
 
     /// Windows that add up `measure`.
@@ -175,6 +178,15 @@ impl ScopeIndex {
         let plain = sorted[from..to].iter().map(|(_, rule)| *rule);
         let readers = self.readers.get(&window).map_or(&[][..], Vec::as_slice);
         plain.chain(readers.iter().copied())
+    }
+
+    /// Rules that may hold because a call was repeated; `most` tells how often within a span. A rule with a
+    /// higher threshold cannot hold, and if it did before, its open alert has it judged anyway.
+    pub fn reached(&self, most: impl Fn(Span) -> f64) -> impl Iterator<Item = RuleIx> {
+        self.repeated.iter().flat_map(move |(span, sorted)| {
+            let most = most(*span);
+            sorted.iter().take_while(move |(at, _)| *at <= most).map(|(_, rule)| *rule)
+        })
     }
 
     fn window(&mut self, spec: WindowSpec) -> WindowIx {
@@ -237,7 +249,8 @@ impl RuleBook {
 
     fn finish(&mut self) {
         for scope in &mut self.scopes {
-            for sorted in scope.thresholds.values_mut() {
+            let repeated = scope.repeated.iter_mut().map(|(_, sorted)| sorted);
+            for sorted in scope.thresholds.values_mut().chain(repeated) {
                 sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             }
         }

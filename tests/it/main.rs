@@ -12,6 +12,7 @@ mod intake;
 mod page;
 mod real;
 mod render;
+mod repeats;
 mod runtime;
 mod scenario;
 mod scene;

@@ -109,6 +109,14 @@ impl ScopeIndex {
                         listed(self.readers.entry(*window).or_default(), ix);
                     }
                 }
+                (Signal::Repeats(span), Some(threshold)) if !rule.decays => {
+                    let known = self.repeated.iter().position(|(have, _)| have == span);
+                    let place = known.unwrap_or(self.repeated.len());
+                    if known.is_none() {
+                        self.repeated.push((*span, Vec::new()));
+                    }
+                    self.repeated[place].1.push((threshold, ix));
+                }
                 (Signal::Repeats(_), _) => listed(&mut self.repeats, ix),
                 (Signal::Gauge(_) | Signal::Text(_), _) => listed(&mut self.facts, ix),
                 (Signal::Timed(_), _) => {}

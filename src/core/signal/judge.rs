@@ -201,7 +201,10 @@ impl Fold<'_> {
     /// A tool call was started in `scope`.
     pub fn call_repeated(&mut self, scope: Scope) {
         let rules = self.w.rules.clone();
-        for rule in &rules.scope(scope.kind()).repeats {
+        let index = rules.scope(scope.kind());
+        let reading = ScopeReading::new(self.w, scope, self.at);
+        let reached: Vec<RuleIx> = index.reached(|span| f64::from(reading.repeats(span))).collect();
+        for rule in reached.iter().chain(&index.repeats) {
             self.suspect(scope, *rule);
         }
     }
