@@ -11,7 +11,6 @@ fn survives(store: &str) {
     let run = Command::new("python3").args([ledger, "--binary", binary, "--store", store]).output().unwrap();
     let said = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
-    println!("{said}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ import tempfile
 import time
 import urllib.request
 
-from fleet import Fleet
+from fleet import Fleet, event
 from judge import judge
 from platforms import Platforms
 
@@ -85,6 +85,11 @@ class Sereno:
         self.process.wait(timeout=60)
 
 
+def drained(sereno, platforms):
+    """Nothing is on its way: neither a tap to sereno, nor a message or an order from it."""
+    return not platforms.updates and sereno.has_nothing_to_do()
+
+
 def until(what, condition, seconds):
     deadline = time.monotonic() + seconds
     while not condition():
@@ -126,12 +131,19 @@ def run(options, folder):
                 sereno.start()
         finally:
             fleet.stop()
-        until("the outbox is empty", sereno.has_nothing_to_do, 120)
+        until("every tap is confirmed and the outbox is empty", lambda: drained(sereno, platforms), 180)
         sereno.end(signal.SIGTERM)
         verified = subprocess.run([sereno.command[0], "--config", config, "audit", "verify"], capture_output=True)
-        faults = judge(options.store, folder, fleet, platforms, {chat for chat, _ in PEOPLE.values()})
+        chats = {chat for chat, _ in PEOPLE.values()}
+        faults = judge(options.store, folder, fleet, platforms, chats)
         if verified.returncode != 0:
             faults.append(f"the audit does not verify: {verified.stderr.decode()}")
+        # A run without load proves nothing, nor does a judge who does not see what is missing.
+        if len(fleet.acknowledged) < 20 * options.kills or len(platforms.orders) < options.kills:
+            faults.append("there was hardly any load")
+        fleet.acknowledged["e999990"] = event(999_990)
+        if len(judge(options.store, folder, fleet, platforms, chats)) < len(faults) + 1 + len(chats):
+            faults.append("the judge does not see that an event and its messages are missing")
         return faults
     finally:
         if sereno.process.poll() is None:

@@ -1,6 +1,5 @@
-//! Real programs: the `sereno` binary as a child, Claude Code from npm, and a ledger that believes neither.
+//! Real programs: the `sereno` binary as a child, and Claude Code from npm with a model that only looks like one.
 
 mod anthropic;
 mod claude;
-
 mod process;
