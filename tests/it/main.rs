@@ -12,7 +12,6 @@ mod intake;
 mod page;
 mod real;
 mod render;
-mod repeats;
 mod runtime;
 mod scenario;
 mod scene;

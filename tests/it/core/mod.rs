@@ -5,6 +5,7 @@ mod commands;
 mod forgetting;
 mod layers;
 pub mod logs;
+mod repeats;
 mod replay;
 mod rules;
 mod run;
