@@ -132,8 +132,12 @@ impl Place {
     }
 }
 
+/// A tap here cannot bring words along, so buttons that ask for words are left out: a reply to the card has them.
 fn keyboard(buttons: &[DrawnButton]) -> InlineKeyboardMarkup {
-    let buttons = buttons.iter().map(|b| InlineKeyboardButton::callback(b.label.clone(), b.token.clone()));
+    let buttons = buttons
+        .iter()
+        .filter(|b| !b.asks_why)
+        .map(|b| InlineKeyboardButton::callback(b.label.clone(), b.token.clone()));
     let buttons: Vec<InlineKeyboardButton> = buttons.collect();
     InlineKeyboardMarkup::new(buttons.chunks(ROW).map(<[_]>::to_vec))
 }
