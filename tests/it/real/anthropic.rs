@@ -100,8 +100,8 @@ fn command(body: &Value) -> Option<String> {
         Value::String(text) => vec![text.clone()],
         parts => parts.as_array().into_iter().flatten().filter_map(|p| p["text"].as_str().map(str::to_owned)).collect(),
     });
-    let asked = texts.filter_map(|text| text.split_once("RUN:").map(|(_, command)| command.to_owned())).last()?;
-    asked.lines().next().map(|line| line.trim().to_owned())
+    let mut asked = texts.filter_map(|text| text.split_once("RUN:").map(|(_, command)| command.to_owned()));
+    asked.next_back()?.lines().next().map(|line| line.trim().to_owned())
 }
 
 fn results(body: &Value) -> Vec<Value> {
@@ -131,5 +131,6 @@ fn stream(message: &Value) -> String {
         json!({ "type": "message_delta", "delta": stop, "usage": message["usage"] }),
         json!({ "type": "message_stop" }),
     ];
-    events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap())).collect()
+    let frame = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
+    events.each_ref().map(frame).concat()
 }

@@ -13,7 +13,7 @@ use super::process::{CLAUDE_TOKEN, SOON, Sereno, installed, until};
 
 const BINARY: &str = "tests/node/node_modules/@anthropic-ai/claude-code-linux-x64/claude";
 /// Longer than any of these sessions takes, also one that waits for an approval to expire.
-const SESSION: Duration = Duration::from_secs(60);
+const SESSION: Duration = Duration::from_mins(1);
 
 /// A session of Claude Code that was asked to run `touch proof`.
 struct Claude {
