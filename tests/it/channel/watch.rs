@@ -1,13 +1,13 @@
 //! Everything that is logged on this thread, down to the last trace of every library.
 
-use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
-use tracing::field::{Field, Visit};
 use tracing::span::Attributes;
 use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Id, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+use crate::scene::Line;
 
 /// Listens for as long as it lives.
 pub struct Watch {
@@ -41,13 +41,5 @@ impl<S: Subscriber> Layer<S> for Lines {
         let mut line = Line(event.metadata().target().to_owned());
         event.record(&mut line);
         self.0.lock().unwrap().push(line.0);
-    }
-}
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let _infallible = write!(self.0, " {}={value:?}", field.name());
     }
 }

@@ -120,7 +120,7 @@ async fn a_foreign_server_carries_a_question_its_answer_and_a_command() {
     emulator.newest(1234, "Aprobado por ana · Telegram · 09:00").await;
     assert_eq!(scene.fleet.heard(), ["control.decide approved"]);
     emulator.says(77, "/agents").await;
-    emulator.newest(77, "AGENTS_TITLE").await;
+    emulator.newest(77, "🤖 1 agent").await;
     assert_eq!(emulator.chat(77).await.len(), 2);
     scene.finish(&[]).await;
 }

@@ -41,7 +41,7 @@ async fn answer(fake: Fake, request: Request<Incoming>) -> Answer {
     let (token, method) = path.trim_start_matches("/bot").split_once('/').unwrap_or_default();
     let method = method.to_lowercase();
     if !fake.knows(token) {
-        return respond(Refusal::new(401, "Unauthorized").body());
+        return Ok(respond(Refusal::new(401, "Unauthorized").body()));
     }
     if fake.is_cut_before(&method) {
         return Err(Cut);
@@ -53,10 +53,10 @@ async fn answer(fake: Fake, request: Request<Incoming>) -> Answer {
     fake.remember(&method, &params);
     match fake.fault(&method, &params) {
         None => carry_out(&fake, &method, &params).await,
-        Some(Fault::Wait(seconds)) => respond(Refusal::wait(seconds).body()),
-        Some(Fault::Refusal(code, description)) => respond(Refusal::new(code, description).body()),
-        Some(Fault::Raw(status, body)) => respond((status, body.to_owned())),
-        Some(Fault::Migrated(to)) => respond(Refusal::migrated(to).body()),
+        Some(Fault::Wait(seconds)) => Ok(respond(Refusal::wait(seconds).body())),
+        Some(Fault::Refusal(code, description)) => Ok(respond(Refusal::new(code, description).body())),
+        Some(Fault::Raw(status, body)) => Ok(respond((status, body.to_owned()))),
+        Some(Fault::Migrated(to)) => Ok(respond(Refusal::migrated(to).body())),
         Some(Fault::Silence) => std::future::pending().await,
         Some(Fault::ResetBefore) => Err(Cut),
         Some(Fault::ResetAfter) => {
@@ -87,10 +87,10 @@ async fn carry_out(fake: &Fake, method: &str, params: &Value) -> Answer {
         "getupdates" => poll(fake, params).await,
         method => fake.carry_out(method, params),
     };
-    respond(match result {
+    Ok(respond(match result {
         Ok(result) => (200, json!({ "ok": true, "result": result }).to_string()),
         Err(refusal) => refusal.body(),
-    })
+    }))
 }
 
 /// Returns at once when there is something, and otherwise as soon as there is.
@@ -111,7 +111,7 @@ async fn poll(fake: &Fake, params: &Value) -> Result<Value, Refusal> {
     Ok(Value::Array(waited.await.unwrap_or_default()))
 }
 
-fn respond((status, body): (u16, String)) -> Answer {
+fn respond((status, body): (u16, String)) -> Response<Full<Bytes>> {
     let response = Response::builder().status(status).header("content-type", "application/json");
-    Ok(response.body(Full::new(Bytes::from(body))).unwrap())
+    response.body(Full::new(Bytes::from(body))).unwrap()
 }
