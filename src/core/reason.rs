@@ -246,6 +246,11 @@ pub enum Reason {
         /// What it can do.
         can: Vec<String>,
     },
+    /// The question has this outcome now.
+    Decided {
+        /// `approved` or `denied`.
+        outcome: String,
+    },
     /// Somebody was first.
     AlreadyDecided {
         /// `approved`, `denied`, `expired`, `cancelled` or `superseded`.

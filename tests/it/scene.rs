@@ -24,7 +24,7 @@ use crate::sim::at;
 use fleet::SECRET;
 
 pub use fleet::{Fleet, SECRET_BYTES};
-pub use logs::Logs;
+pub use logs::{Line, Logs};
 pub use visitor::Visitor;
 
 /// Token under which the runtime `fleet` reports.

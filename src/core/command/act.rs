@@ -5,7 +5,7 @@ use serde_json::json;
 use super::catalogue::Confirm;
 use super::parse::after_words;
 use super::{Answer, Call};
-use crate::core::approval::{Approval, Reach, Wish};
+use crate::core::approval::{Approval, ApprovalState, Reach, Wish};
 use crate::core::arena::Ix;
 use crate::core::control::{ControlState, Order, receipt};
 use crate::core::delivery::{Class, Draft, RowState, Subject};
@@ -62,7 +62,7 @@ pub(super) fn approve(f: &mut Fold<'_>, call: &Call) -> Outcome {
         digest: call.line.key("digest").map(str::to_owned),
     };
     f.decide(number, wish, &call.who)?;
-    Ok(Answer::Done(decided(f, number)))
+    Ok(decided(ApprovalState::Approved))
 }
 
 pub(super) fn deny(f: &mut Fold<'_>, call: &Call) -> Outcome {
@@ -80,11 +80,11 @@ pub(super) fn deny(f: &mut Fold<'_>, call: &Call) -> Outcome {
         digest: call.line.key("digest").map(str::to_owned),
     };
     f.decide(number, wish, &call.who)?;
-    Ok(Answer::Done(decided(f, number)))
+    Ok(decided(ApprovalState::Denied))
 }
 
-fn decided(f: &Fold<'_>, number: u64) -> Reason {
-    f.w.approvals.get(&number).map_or(Reason::Done, Approval::already)
+fn decided(state: ApprovalState) -> Answer {
+    Answer::Done(Reason::Decided { outcome: state.as_str().to_owned() })
 }
 
 pub(super) fn show(f: &mut Fold<'_>, call: &Call) -> Outcome {
@@ -175,7 +175,19 @@ fn withdraw_pause(f: &mut Fold<'_>, agent: Ix<Agent>) {
 
 pub(super) fn kill(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let agents = targets(f, call, Verb::Kill)?;
+    refuse_questions(f, call, &agents);
     Ok(ask(f, call, &agents, &Order::Kill))
+}
+
+/// An agent that waits for an answer hears nothing else: it is told no, and to stop.
+fn refuse_questions(f: &mut Fold<'_>, call: &Call, agents: &[Ix<Agent>]) {
+    let open = f.w.approvals.values().filter(|a| a.is_pending() && agents.contains(&a.agent));
+    let open: Vec<u64> = open.map(|approval| approval.number).collect();
+    for number in open {
+        let wish = Wish { approve: false, reach: Reach::Once, note: None, stop: true, digest: None };
+        // A runtime that takes no answers is stopped by the order alone.
+        let _unable = f.decide(number, wish, &call.who);
+    }
 }
 
 pub(super) fn tell(f: &mut Fold<'_>, call: &Call) -> Outcome {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use sereno::core::access::Role;
+use sereno::core::approval::ApprovalState;
 use sereno::core::command::CATALOGUE;
 use sereno::core::control::{ControlResult, ControlState};
 use sereno::core::delivery::Work;
@@ -257,6 +258,18 @@ fn what_is_asked_of_an_agent_that_pulls_waits_for_its_next_sign_of_life() {
     sim.say("ana", "/kill osint-mw yes");
     sim.answer_control_with(ControlResult::Waiting);
     assert_eq!(stands(&mut sim, Point::BeforeTool).stop.as_deref(), Some("ana"));
+}
+
+#[test]
+fn a_kill_answers_what_the_agent_waits_for() {
+    let mut sim = fleet();
+    sim.event(json!({"type": "approval.requested", "agent": {"id": "debug"}, "session": {"id": "Debug-1"},
+        "approval": {"id": "q1", "action": {"tool": "Bash", "input": {"command": "make deploy"}}}}));
+    assert!(!sim.say("ana", "/kill debug yes").refused);
+    let approval = &sim.world.approvals[&1];
+    assert_eq!(approval.state, ApprovalState::Denied);
+    let decided = approval.decided.as_ref().unwrap();
+    assert_eq!((decided.by.as_deref(), decided.stop), (Some("ana"), true));
 }
 
 #[test]

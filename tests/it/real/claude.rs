@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::anthropic::{Anthropic, USAGE};
-use super::process::{CLAUDE_TOKEN, SOON, Sereno, installed, until};
+use super::process::{CLAUDE_TOKEN, Sereno, installed, until};
 
 const BINARY: &str = "tests/node/node_modules/@anthropic-ai/claude-code-linux-x64/claude";
 /// Longer than any of these sessions takes, also one that waits for an approval to expire.

@@ -148,6 +148,7 @@ fn reasons() -> Vec<Reason> {
         R::ConfirmNeeded { retype: "/kill debug yes".into() },
         R::RuntimeCannot { runtime: "claude".into(), verb: "reassign".into(), can: list() },
         R::RuntimeCannot { runtime: "log".into(), verb: "kill".into(), can: Vec::new() },
+        R::Decided { outcome: "approved".into() },
         R::AlreadyDecided { outcome: "approved".into(), person: Some(person()), at },
         R::AlreadyDecided { outcome: "expired".into(), person: None, at },
         R::StaleButton,

@@ -75,7 +75,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Kept {
     }
 }
 
-struct Line(String);
+/// An event in one line.
+pub struct Line(pub String);
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
