@@ -1,7 +1,8 @@
 //! The courier: leases what is due in the outbox, carries it out, and appends what came of it.
 //!
-//! It never changes a row itself. A lease that ends without an outcome, because its holder died, is
-//! appended as an attempt of which nobody knows.
+//! It never changes a row itself. Rows of one conversation are leased together and carried out one after the
+//! other, so when a holder dies only the first of them can have been begun: that one is appended as an
+//! attempt of which nobody knows, the others are put back.
 
 pub mod draw;
 mod pace;
@@ -27,8 +28,10 @@ use crate::runtime::Runtime;
 use crate::stop::Stop;
 use crate::store::{Claimed, ClaimedWork, Store};
 
-/// How long a lease lives. Every call that is made under it gives up sooner.
+/// How long a lease lives.
 const LEASE: Span = Span::secs(30);
+/// What is left of it when a call begins: every call gives up sooner, so no lease ends under it.
+const CALL: Span = Span::secs(20);
 /// Rows that are leased at once.
 const BATCH: i64 = 64;
 /// Conversations that are served at the same time.
@@ -119,7 +122,7 @@ impl Courier {
         let count = rows.len();
         let mut conversations: HashMap<String, Vec<Claimed>> = HashMap::new();
         for row in rows {
-            conversations.entry(conversation(&row)).or_default().push(row);
+            conversations.entry(row.conversation.clone()).or_default().push(row);
         }
         for rows in conversations.into_values() {
             let Ok(place) = round.places.clone().acquire_owned().await else { break };
@@ -135,9 +138,14 @@ impl Courier {
         Ok(count)
     }
 
-    /// Leases whose holder did not come back: the attempt may have arrived.
+    /// Leases whose holder did not come back.
     async fn report_lost(&self, now: Ts) -> crate::store::Result<()> {
         for lost in self.store.lost_leases(now).await? {
+            let harmless = self.channels.get(&lost.via).is_some_and(|channel| !lost.control && channel.is_idempotent());
+            if !lost.begun || harmless {
+                self.put_back(&lost.id, now).await;
+                continue;
+            }
             let error = "the process that was sending it did not come back".to_owned();
             let body = if lost.control {
                 let result = ControlResult::Retry { error, after: None, uncertain: true };
@@ -153,6 +161,11 @@ impl Courier {
 
     #[tracing::instrument(name = "courier", level = "debug", skip_all, fields(via = row.via, row = row.id))]
     async fn carry_out(&self, row: Claimed, paces: &Paces) {
+        let now = self.sources.now();
+        if row.leased_until.since(now) < CALL {
+            self.put_back(&row.id, now).await;
+            return;
+        }
         let Claimed { id, attempt, expires, via, work, .. } = row;
         let body = match work {
             ClaimedWork::Deliver { copy, card, parent_receipt } => {
@@ -279,15 +292,6 @@ impl Courier {
                 }
             }
         }
-    }
-}
-
-/// Rows of the same conversation are carried out one after the other.
-fn conversation(row: &Claimed) -> String {
-    match &row.work {
-        ClaimedWork::Deliver { copy, .. } => format!("{}:{}", row.via, copy.to.target),
-        ClaimedWork::Control(call) => format!("{}/{}", row.via, call.agent),
-        ClaimedWork::Broken(_) => row.via.clone(),
     }
 }
 

@@ -42,6 +42,7 @@ CREATE TABLE outbox (
     id TEXT NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL,
     via TEXT NOT NULL,
+    conversation TEXT NOT NULL,
     copy BIGINT,
     payload TEXT,
     class TEXT NOT NULL,
@@ -59,6 +60,7 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_due ON outbox (priority, due) WHERE state IN ('ready', 'uncertain');
 CREATE INDEX outbox_open ON outbox (state, id) WHERE state NOT IN ('sent', 'dropped');
+CREATE INDEX outbox_busy ON outbox (conversation) WHERE state = 'leased';
 
 -- What is said, and where it stands in each conversation.
 CREATE TABLE cards (

@@ -159,6 +159,11 @@ pub trait Channel: Send + Sync {
         Pace::default()
     }
 
+    /// Whether sending the same copy twice is the same as sending it once.
+    fn is_idempotent(&self) -> bool {
+        false
+    }
+
     /// Sends a message.
     async fn send(&self, out: &Outgoing) -> Verdict;
 

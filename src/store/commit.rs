@@ -178,6 +178,7 @@ impl Tx {
                 .bind(&row.id)
                 .bind(kind)
                 .bind(&row.via)
+                .bind(conversation(row, world))
                 .bind(copy)
                 .bind(payload)
                 .bind(class_word(row))
@@ -276,6 +277,17 @@ impl Tx {
     pub async fn cursor(&mut self) -> Result<u64> {
         let rows = fetch_tx!(&mut self.0, sql::SELECT_ENGINE, [], |row| row.try_get::<i64, _>("cursor")?);
         Ok(rows.first().copied().unwrap_or(0).cast_unsigned())
+    }
+}
+
+/// Where a row belongs: rows of one conversation are carried out one after the other.
+fn conversation(row: &OutboxRow, world: &World) -> String {
+    match &row.work {
+        Work::Deliver { copy } => {
+            let target = world.copies.get(copy).map_or("", |copy| copy.to.target.as_str());
+            format!("{}:{target}", row.via)
+        }
+        Work::Control(call) => format!("{}/{}", row.via, call.agent),
     }
 }
 

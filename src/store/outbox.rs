@@ -20,6 +20,10 @@ pub struct Claimed {
     pub expires: Ts,
     /// Name of the channel or of the runtime.
     pub via: String,
+    /// Rows of the same conversation are carried out one after the other.
+    pub conversation: String,
+    /// When its lease ends.
+    pub leased_until: Ts,
     /// What must happen.
     pub work: ClaimedWork,
 }
@@ -43,13 +47,17 @@ pub enum ClaimedWork {
     Broken(String),
 }
 
-/// A lease whose holder did not come back: what it did is unknown.
+/// A lease whose holder did not come back.
 #[derive(Debug)]
 pub struct Lost {
     /// The row.
     pub id: String,
     /// Whether it is a control call.
     pub control: bool,
+    /// Name of the channel or of the runtime.
+    pub via: String,
+    /// It is the first of its conversation, so its holder may have begun it; those behind it had to wait.
+    pub begun: bool,
     /// Which attempt it was.
     pub attempt: u32,
 }
@@ -83,8 +91,9 @@ impl Store {
     /// # Errors
     /// When the database refuses.
     pub async fn claim(&self, lease: &str, now: Ts, lives: Span, limit: i64) -> Result<Vec<Claimed>> {
+        let until = now.plus(lives);
         let mut tx = self.begin().await?;
-        let ids = fetch_tx!(&mut tx, sql::CLAIM_OUTBOX, [lease, now.plus(lives).0, now.0, limit], |row| row
+        let ids = fetch_tx!(&mut tx, sql::CLAIM_OUTBOX, [lease, until.0, now.0, limit], |row| row
             .try_get::<String, _>("id")?);
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -98,6 +107,8 @@ impl Store {
                 class: serde_json::from_value(class.into())?,
                 expires: Ts(row.try_get("expires")?),
                 via: row.try_get("via")?,
+                conversation: row.try_get("conversation")?,
+                leased_until: until,
                 work: claimed_work(
                     row.try_get("payload")?,
                     row.try_get("copy_body")?,
@@ -115,14 +126,25 @@ impl Store {
     /// # Errors
     /// When the database refuses.
     pub async fn lost_leases(&self, now: Ts) -> Result<Vec<Lost>> {
-        Ok(fetch!(self, sql::SELECT_LOST, [now.0], |row| {
+        let rows = fetch!(self, sql::SELECT_LOST, [now.0], |row| {
             let attempts: i64 = row.try_get("attempts")?;
-            Lost {
+            let conversation: String = row.try_get("conversation")?;
+            let lost = Lost {
                 id: row.try_get("id")?,
                 control: row.try_get::<String, _>("kind")? == "control",
+                via: row.try_get("via")?,
+                begun: false,
                 attempt: u32::try_from(attempts).unwrap_or(u32::MAX),
-            }
-        }))
+            };
+            (conversation, lost)
+        });
+        let mut last = None;
+        let told = rows.into_iter().map(|(conversation, lost)| {
+            let begun = last.as_ref() != Some(&conversation);
+            last = Some(conversation);
+            Lost { begun, ..lost }
+        });
+        Ok(told.collect())
     }
 
     /// Puts a leased row back until `due`, without counting an attempt.

@@ -65,7 +65,7 @@ batches! {
         "ON CONFLICT (number) DO UPDATE SET version = excluded.version, updated = excluded.updated, body = excluded.body";
     UPSERT_COPY = "INSERT INTO copies (number, card, channel, target, receipt, sent, parent, changed, body)", 9,
         "ON CONFLICT (number) DO UPDATE SET target = excluded.target, receipt = excluded.receipt, sent = excluded.sent, changed = excluded.changed, body = excluded.body";
-    INSERT_OUTBOX = "INSERT INTO outbox (id, kind, via, copy, payload, class, priority, state, due, expires, attempts, created, updated)", 13, "";
+    INSERT_OUTBOX = "INSERT INTO outbox (id, kind, via, conversation, copy, payload, class, priority, state, due, expires, attempts, created, updated)", 14, "";
     UPSERT_AGENT = "INSERT INTO agents (name, runtime, status, last_seen, body)", 5,
         "ON CONFLICT (name) DO UPDATE SET status = excluded.status, last_seen = excluded.last_seen, body = excluded.body";
     UPSERT_SESSION = "INSERT INTO sessions (name, runtime, status, last_seen, body)", 5,
@@ -128,16 +128,17 @@ statements! {
 
     /// Changes an outbox row.
     SETTLE_OUTBOX = "UPDATE outbox SET state = $2, due = $3, error = $4, receipt = $5, updated = $6, expires = COALESCE($7, expires), lease = NULL, lease_until = NULL WHERE id = $1";
-    /// Leases rows that are due. The state is checked again so that two couriers never take the same row.
-    CLAIM_OUTBOX = "UPDATE outbox SET state = 'leased', attempts = attempts + 1, lease = $1, lease_until = $2 WHERE state IN ('ready', 'uncertain') AND id IN (SELECT id FROM outbox WHERE state IN ('ready', 'uncertain') AND due <= $3 ORDER BY priority, due, id LIMIT $4) RETURNING id";
+    /// Leases rows that are due, in conversations of which nothing is leased: that keeps their order. The state
+    /// is checked again so that two couriers never take the same row.
+    CLAIM_OUTBOX = "UPDATE outbox SET state = 'leased', attempts = attempts + 1, lease = $1, lease_until = $2 WHERE state IN ('ready', 'uncertain') AND id IN (SELECT o.id FROM outbox o WHERE o.state IN ('ready', 'uncertain') AND o.due <= $3 AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.conversation = o.conversation AND b.state = 'leased') ORDER BY o.priority, o.due, o.id LIMIT $4) RETURNING id";
     /// What was leased, with the card as it is now.
-    SELECT_CLAIMED = "SELECT o.id, o.attempts, o.class, o.expires, o.payload, o.via, c.body AS copy_body, k.body AS card_body, p.receipt AS parent_receipt FROM outbox o LEFT JOIN copies c ON c.number = o.copy LEFT JOIN cards k ON k.number = c.card LEFT JOIN copies p ON p.number = c.parent WHERE o.lease = $1 ORDER BY o.priority, o.due, o.id";
-    /// Leases whose holder did not come back.
-    SELECT_LOST = "SELECT id, kind, attempts FROM outbox WHERE state = 'leased' AND lease_until < $1 ORDER BY id LIMIT 100";
+    SELECT_CLAIMED = "SELECT o.id, o.attempts, o.class, o.expires, o.payload, o.via, o.conversation, c.body AS copy_body, k.body AS card_body, p.receipt AS parent_receipt FROM outbox o LEFT JOIN copies c ON c.number = o.copy LEFT JOIN cards k ON k.number = c.card LEFT JOIN copies p ON p.number = c.parent WHERE o.lease = $1 ORDER BY o.priority, o.due, o.id";
+    /// Leases whose holder did not come back, in the order in which it would have carried them out.
+    SELECT_LOST = "SELECT id, kind, via, conversation, attempts FROM outbox WHERE state = 'leased' AND lease_until < $1 ORDER BY conversation, priority, due, id";
     /// Puts a leased row back without an attempt: its destination is busy.
     RELEASE_OUTBOX = "UPDATE outbox SET state = 'ready', attempts = attempts - 1, due = $2, lease = NULL, lease_until = NULL WHERE id = $1 AND state = 'leased'";
-    /// When the next row is due.
-    NEXT_DUE = "SELECT MIN(due) AS due FROM outbox WHERE state IN ('ready', 'uncertain')";
+    /// When the next row is due that can be leased.
+    NEXT_DUE = "SELECT MIN(o.due) AS due FROM outbox o WHERE o.state IN ('ready', 'uncertain') AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.conversation = o.conversation AND b.state = 'leased')";
     /// When the next lease ends.
     NEXT_LEASE_END = "SELECT MIN(lease_until) AS due FROM outbox WHERE state = 'leased'";
     /// Rows that are not done.

@@ -36,7 +36,7 @@ listen = "127.0.0.1:{port}"
 public_url = "http://127.0.0.1:{port}"
 [store]
 url = "{store}"
-lease = "2s"
+lease = "1s"
 {people}
 [channels.tg]
 kind = "telegram"
@@ -78,7 +78,7 @@ class Sereno:
 
     def has_nothing_to_do(self):
         rows = [line for line in (self.get("/metrics") or "").splitlines() if line.startswith("sereno_outbox_rows")]
-        return rows and all(line.endswith(" 0") for line in rows)
+        return rows and all(line.endswith(" 0") for line in rows if 'state="dead"' not in line)
 
     def end(self, how):
         self.process.send_signal(how)

@@ -67,6 +67,7 @@ def missing_messages(store, folder, fleet, platforms, chats):
     again = int(query(store, folder, sql)[0][0])
     print(f"messages: {len(wanted)} due, {len(missing)} missing, {extra} shown twice, {again} attempts beyond the first")
     faults = [f"never told: {word} to {chat}" for chat, word in missing]
+    faults += [f"given up: {row}" for row in query(store, folder, "SELECT id, error FROM outbox WHERE state = 'dead'")]
     if extra > again:
         faults.append(f"{extra} messages came twice, but only {again} attempts were made again")
     return faults

@@ -51,6 +51,10 @@ impl Channel for WebChannel {
         ChannelPolicy { kind: "web".into(), text_limit: None, edits: true, buttons: true, threads: true }
     }
 
+    fn is_idempotent(&self) -> bool {
+        true
+    }
+
     async fn send(&self, out: &Outgoing) -> Verdict {
         self.tell(out)
     }

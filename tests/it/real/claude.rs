@@ -77,14 +77,10 @@ impl Drop for Claude {
     }
 }
 
-/// The settings with command hooks at the gates, too: those come back after a restart of sereno.
-fn with_command_gates(sereno: &Sereno) -> Value {
+/// The settings with HTTP hooks at both gates: those cannot come back after a restart of sereno.
+fn with_http_gates(sereno: &Sereno) -> Value {
     let mut settings: Value = serde_json::from_str(&sereno.print(&["connect", "claude-code"])).unwrap();
-    let mut command = settings["hooks"]["Stop"].clone();
-    command[0]["hooks"][0]["timeout"] = json!(3600);
-    for gate in ["PreToolUse", "PermissionRequest"] {
-        settings["hooks"][gate] = command.clone();
-    }
+    settings["hooks"]["PermissionRequest"] = settings["hooks"]["PreToolUse"].clone();
     settings
 }
 
@@ -145,7 +141,7 @@ async fn silence_denies_and_the_model_is_told_that_it_was_silence() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_http_nothing_runs_when_sereno_dies_and_the_question_is_taken_back() {
     let (mut sereno, model) = (Sereno::start("").await, Anthropic::start().await);
-    let mut claude = Claude::start(&sereno, &model);
+    let mut claude = Claude::with(with_http_gates(&sereno), &model);
     let code = sereno.question().await;
     sereno.kill();
     claude.ended().await;
@@ -160,9 +156,9 @@ async fn over_http_nothing_runs_when_sereno_dies_and_the_question_is_taken_back(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn with_the_command_hook_a_decision_after_a_crash_still_lets_the_tool_run() {
+async fn a_decision_after_a_crash_still_lets_the_tool_run() {
     let (mut sereno, model) = (Sereno::start("").await, Anthropic::start().await);
-    let mut claude = Claude::with(with_command_gates(&sereno), &model);
+    let mut claude = Claude::start(&sereno, &model);
     let code = sereno.question().await;
     sereno.kill();
     assert!(!claude.has_run());
@@ -177,7 +173,7 @@ async fn with_the_command_hook_a_decision_after_a_crash_still_lets_the_tool_run(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_people_who_decide_at_once_one_wins_and_both_are_told_who() {
+async fn of_two_people_who_decide_at_once_one_wins_and_the_other_is_told_who() {
     let (sereno, model) = (Sereno::start("").await, Anthropic::start().await);
     let mut claude = Claude::start(&sereno, &model);
     let code = sereno.question().await;
@@ -188,7 +184,7 @@ async fn of_two_people_who_decide_at_once_one_wins_and_both_are_told_who() {
         if yes["refused"] == false { ("approved", "ana", &no) } else { ("denied", "bea", &yes) };
     assert_ne!(yes["refused"], no["refused"], "{yes} {no}");
     assert_eq!((&loser["reason"]["outcome"], &loser["reason"]["person"]), (&json!(outcome), &json!(winner)));
-    assert!(yes["text"].as_str().unwrap().contains(winner) && no["text"].as_str().unwrap().contains(winner));
+    assert!(loser["text"].as_str().unwrap().contains(winner), "{loser}");
     assert_eq!(claude.has_run(), outcome == "approved");
     assert_eq!(model.results()[0].contains("Denied by bea: no"), outcome == "denied", "{:?}", model.results());
     sereno.assert_sound();

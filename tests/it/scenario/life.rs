@@ -13,6 +13,7 @@ on_both![
     what_comes_twice_counts_once,
     a_restart_changes_no_answer,
     a_cut_off_process_leaves_its_work_to_the_next,
+    what_a_dead_courier_had_not_begun_is_not_in_doubt,
 ];
 
 async fn hunt(scene: &Scene, times: usize) {
@@ -89,5 +90,31 @@ async fn a_cut_off_process_leaves_its_work_to_the_next(db: Database) {
     assert_eq!(scene.fleet.heard(), ["control.decide approved"; 2]);
     let calls = scene.fleet.calls();
     assert_eq!(calls[0].id, calls[1].id);
+    scene.finish(&[]).await;
+}
+
+/// Of the rows that a dead courier held in one conversation, only the first can have been begun.
+async fn what_a_dead_courier_had_not_begun_is_not_in_doubt(db: Database) {
+    let scene = Scene::start(db, "").await;
+    let victor = scene.visitor("victor").await;
+    let working = json!({ "type": "agent.heartbeat", "agent": { "id": "build-1" }, "session": { "id": "s-1" } });
+    scene.event(working).await;
+    scene.fleet.answers((0..3).map(|_| (503, json!({}))));
+    for text in ["one", "two", "three"] {
+        victor.says(&scene, &format!("/tell build {text}")).await;
+    }
+    let waiting = scene.outbox().await;
+    let due = waiting.iter().map(|row| row.due).max().unwrap();
+    let stolen = scene.app.door.store.claim("the-dead", due, Span::secs(30), 10).await.unwrap();
+    assert_eq!(stolen.len(), 3);
+    assert!(scene.app.door.store.claim("another", due, Span::secs(30), 10).await.unwrap().is_empty());
+    scene.clock.advance(Span(due.since(scene.now()).0 + Span::secs(31).0));
+    scene.settle().await;
+    let in_doubt: Vec<(String, String)> = scene.outbox().await.into_iter().map(|row| (row.id, row.state)).collect();
+    assert_eq!(in_doubt, [(stolen[0].id.clone(), "uncertain".to_owned())], "the two behind it went out at once");
+    assert_eq!(scene.fleet.calls().len(), 5);
+    scene.advance(Span::mins(2)).await;
+    assert_eq!(scene.fleet.calls()[5].id, stolen[0].id);
+    assert_eq!(scene.fleet.calls().len(), 6);
     scene.finish(&[]).await;
 }

@@ -75,7 +75,7 @@ test('what cannot be understood is answered with what was meant', async () => {
   for (const [line, answer] of [
     ['/agnets', 'There is no /agnets. Did you mean /agents?'],
     ['/pause Debuger', 'There is no agent "Debuger". Did you mean "Debugger"?'],
-    ['/pause', 'target is missing'],
+    ['/pause', 'Something is missing. Write: /pause AGENT'],
     ['/kill Debugger', 'This cannot be undone. To do it, type:'],
   ]) {
     await say(ana.page, line);
