@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::serve::{Home, Ran};
+use crate::binary::{Home, Ran};
 use crate::database::execute;
 use crate::store::night::{Folding, clock, night};
 

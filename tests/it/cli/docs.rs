@@ -1,6 +1,6 @@
 //! What is generated from the catalogues is up to date where people read it.
 
-use super::serve::Home;
+use crate::binary::Home;
 
 const MARKS: &str = "# x\n<!-- commands: generated -->\n<!-- commands: end -->\nbetween\n<!-- signals: generated -->\n<!-- signals: end -->\nafter\n";
 

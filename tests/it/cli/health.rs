@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::serve::Home;
+use crate::binary::Home;
 use crate::database::execute;
 
 async fn get(home: &Home, path: &str) -> (u16, String) {

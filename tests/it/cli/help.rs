@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::serve::Home;
+use crate::binary::Home;
 
 const COMMANDS: &[&[&str]] = &[
     &[],

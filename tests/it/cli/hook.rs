@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sereno::store::Store;
 
-use super::serve::{Home, Ran};
+use crate::binary::{Home, Ran};
 
 const TOKEN: (&str, &str) = ("SERENO_TOKEN", "claude-token-for-tests");
 

@@ -7,5 +7,4 @@ mod help;
 mod hook;
 mod running;
 mod secrets;
-mod serve;
 mod setup;

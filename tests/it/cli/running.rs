@@ -8,7 +8,7 @@ use sereno::core::time::Span;
 use sereno::engine::NewInput;
 use sereno::store::{ClaimedWork, Store};
 
-use super::serve::Home;
+use crate::binary::Home;
 use crate::database;
 use crate::store::night::{Folding, clock, night, whole_log};
 

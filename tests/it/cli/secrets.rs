@@ -1,6 +1,6 @@
 //! A canary stands wherever a secret can stand; nothing that is printed may hold it.
 
-use super::serve::{Home, SECRET};
+use crate::binary::{Home, SECRET};
 
 const CANARY: &str = "canary-4f1d9c-never-shown";
 

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use super::serve::Home;
+use crate::binary::Home;
 
 #[test]
 fn init_writes_what_check_accepts() {

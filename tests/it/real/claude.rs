@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::anthropic::{Anthropic, USAGE};
-use super::process::{CLAUDE_TOKEN, Sereno, installed, until};
+use super::process::{Sereno, installed, until};
+use crate::binary::CLAUDE_TOKEN;
 
 const BINARY: &str = "tests/node/node_modules/@anthropic-ai/claude-code-linux-x64/claude";
 /// Longer than any of these sessions takes, also one that waits for an approval to expire.
@@ -86,18 +87,18 @@ fn with_http_gates(sereno: &Sereno) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_approved_tool_runs_and_its_cost_is_the_one_that_claude_code_bills() {
-    let (sereno, model) = (Sereno::start("").await, Anthropic::start().await);
+    let (sereno, model) = (Sereno::start(""), Anthropic::start().await);
     let mut claude = Claude::start(&sereno, &model);
     let code = sereno.question().await;
     assert!(!claude.has_run());
     assert!(sereno.text("/agents").await.contains("touch proof"), "the list says what is waited for");
-    let answer = sereno.say("ana", &format!("/approve {code}")).await;
+    let answer = sereno.say("abel", &format!("/approve {code}")).await;
     assert_eq!(answer["refused"], false, "{answer}");
 
     let ended = claude.ended().await;
     assert!(claude.has_run());
     assert_eq!(model.results().len(), 1);
-    let cost = sereno.say("ana", "/cost").await["content"]["total"].clone();
+    let cost = sereno.say("abel", "/cost").await["content"]["total"].clone();
     let used = |name: &str| 2 * USAGE.iter().find(|(have, _)| *have == name).unwrap().1;
     let tokens = json!({
         "input": used("input_tokens"), "output": used("output_tokens"),
@@ -107,14 +108,14 @@ async fn an_approved_tool_runs_and_its_cost_is_the_one_that_claude_code_bills() 
     let micros = ended["total_cost_usd"].as_f64().unwrap() * 1e6;
     assert!((cost["cost"].as_f64().unwrap() - micros).abs() <= 1.0, "{cost} is not {micros}");
     let why = sereno.shows(&format!("/why {code}"), "confirmed — the agent has its answer").await;
-    assert!(why.contains("approved by ana (once)"), "{why}");
+    assert!(why.contains("approved by abel (once)"), "{why}");
     sereno.shows("/agents", "✅ work").await;
-    sereno.assert_sound();
+    sereno.end();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_denied_tool_does_not_run_and_the_model_reads_why() {
-    let (sereno, model) = (Sereno::start("").await, Anthropic::start().await);
+    let (sereno, model) = (Sereno::start(""), Anthropic::start().await);
     let mut claude = Claude::start(&sereno, &model);
     let code = sereno.question().await;
     sereno.say("bea", &format!("/deny {code} use the staging folder")).await;
@@ -122,12 +123,12 @@ async fn a_denied_tool_does_not_run_and_the_model_reads_why() {
     assert!(!claude.has_run());
     assert!(model.results()[0].contains("Denied by bea: use the staging folder"), "{:?}", model.results());
     assert!(sereno.text(&format!("/why {code}")).await.contains("rejected by bea: use the staging folder"));
-    sereno.assert_sound();
+    sereno.end();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silence_denies_and_the_model_is_told_that_it_was_silence() {
-    let sereno = Sereno::start("[approvals]\ntimeout = \"5s\"\n").await;
+    let sereno = Sereno::start("[approvals]\ntimeout = \"5s\"\n");
     let model = Anthropic::start().await;
     let mut claude = Claude::start(&sereno, &model);
     let code = sereno.question().await;
@@ -135,59 +136,59 @@ async fn silence_denies_and_the_model_is_told_that_it_was_silence() {
     assert!(!claude.has_run());
     assert!(model.results()[0].contains("This is silence, not a refusal"), "{:?}", model.results());
     assert!(sereno.text(&format!("/why {code}")).await.contains("nobody decided in time"));
-    sereno.assert_sound();
+    sereno.end();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_http_nothing_runs_when_sereno_dies_and_the_question_is_taken_back() {
-    let (mut sereno, model) = (Sereno::start("").await, Anthropic::start().await);
+    let (mut sereno, model) = (Sereno::start(""), Anthropic::start().await);
     let mut claude = Claude::with(with_http_gates(&sereno), &model);
     let code = sereno.question().await;
     sereno.kill();
     claude.ended().await;
     assert!(!claude.has_run(), "a gate that fails must block");
-    sereno.again().await;
+    sereno.again();
     assert_eq!(sereno.question().await, code, "the question has outlived the process");
     sereno.shows(&format!("/why {code}"), "the agent stopped waiting").await;
-    let late = sereno.say("ana", &format!("/approve {code}")).await;
+    let late = sereno.say("abel", &format!("/approve {code}")).await;
     assert_eq!((&late["refused"], &late["reason"]["outcome"]), (&json!(true), &json!("cancelled")), "{late}");
     assert!(!claude.has_run());
-    sereno.assert_sound();
+    sereno.end();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_decision_after_a_crash_still_lets_the_tool_run() {
-    let (mut sereno, model) = (Sereno::start("").await, Anthropic::start().await);
+    let (mut sereno, model) = (Sereno::start(""), Anthropic::start().await);
     let mut claude = Claude::start(&sereno, &model);
     let code = sereno.question().await;
     sereno.kill();
     assert!(!claude.has_run());
-    sereno.again().await;
+    sereno.again();
     assert_eq!(sereno.question().await, code, "it is the same question");
-    sereno.say("ana", &format!("/approve {code}")).await;
+    sereno.say("abel", &format!("/approve {code}")).await;
     claude.ended().await;
     assert!(claude.has_run());
     let why = sereno.shows(&format!("/why {code}"), "confirmed — the agent has its answer").await;
     assert_eq!(why.matches(" asked").count(), 1, "it was asked once: {why}");
-    sereno.assert_sound();
+    sereno.end();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_people_who_decide_at_once_one_wins_and_the_other_is_told_who() {
-    let (sereno, model) = (Sereno::start("").await, Anthropic::start().await);
+    let (sereno, model) = (Sereno::start(""), Anthropic::start().await);
     let mut claude = Claude::start(&sereno, &model);
     let code = sereno.question().await;
     let (approve, deny) = (format!("/approve {code}"), format!("/deny {code} no"));
-    let (yes, no) = tokio::join!(sereno.say("ana", &approve), sereno.say("bea", &deny));
+    let (yes, no) = tokio::join!(sereno.say("abel", &approve), sereno.say("bea", &deny));
     claude.ended().await;
     let (outcome, winner, loser) =
-        if yes["refused"] == false { ("approved", "ana", &no) } else { ("denied", "bea", &yes) };
+        if yes["refused"] == false { ("approved", "abel", &no) } else { ("denied", "bea", &yes) };
     assert_ne!(yes["refused"], no["refused"], "{yes} {no}");
     assert_eq!((&loser["reason"]["outcome"], &loser["reason"]["person"]), (&json!(outcome), &json!(winner)));
     assert!(loser["text"].as_str().unwrap().contains(winner), "{loser}");
     assert_eq!(claude.has_run(), outcome == "approved");
     assert_eq!(model.results()[0].contains("Denied by bea: no"), outcome == "denied", "{:?}", model.results());
-    sereno.assert_sound();
+    sereno.end();
 }
 
 /// A session that a person has paused, held before its first tool.
@@ -195,37 +196,37 @@ async fn held(sereno: &Sereno, model: &Anthropic) -> Claude {
     model.may_answer(false);
     let claude = Claude::start(sereno, model);
     sereno.shows("/agents", "🟢 work").await;
-    let asked = sereno.say("ana", "/pause work").await;
+    let asked = sereno.say("abel", "/pause work").await;
     assert_eq!(asked["refused"], false, "{asked}");
     model.may_answer(true);
-    sereno.shows("/agent work", "ana · confirmed").await;
+    sereno.shows("/agent work", "abel · confirmed").await;
     assert!(!claude.has_run());
     claude
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_agent_is_held_before_its_next_tool_until_it_is_resumed() {
-    let (sereno, model) = (Sereno::start("").await, Anthropic::start().await);
+    let (sereno, model) = (Sereno::start(""), Anthropic::start().await);
     let mut claude = held(&sereno, &model).await;
     assert!(sereno.text("/approvals").await.contains("Nothing waits"), "it has not even asked");
-    sereno.say("ana", "/resume work").await;
+    sereno.say("abel", "/resume work").await;
     let code = sereno.question().await;
-    sereno.say("ana", &format!("/approve {code}")).await;
+    sereno.say("abel", &format!("/approve {code}")).await;
     claude.ended().await;
     assert!(claude.has_run());
-    sereno.assert_sound();
+    sereno.end();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_agent_stops_where_it_is_held_and_runs_nothing_more() {
-    let (sereno, model) = (Sereno::start("").await, Anthropic::start().await);
+    let (sereno, model) = (Sereno::start(""), Anthropic::start().await);
     let mut claude = held(&sereno, &model).await;
-    let asked = sereno.say("ana", "/kill work").await;
+    let asked = sereno.say("abel", "/kill work").await;
     let retype = asked["reason"]["retype"].as_str().unwrap_or_else(|| panic!("{asked}"));
-    let killed = sereno.say("ana", retype).await;
+    let killed = sereno.say("abel", retype).await;
     assert_eq!(killed["refused"], false, "{killed}");
     claude.ended().await;
     assert!(!claude.has_run());
     assert!(model.results().is_empty(), "the model was not asked again");
-    sereno.assert_sound();
+    sereno.end();
 }

@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
+/// Token of the runtime `claude`.
+pub const CLAUDE_TOKEN: &str = "claude-token-for-tests";
+
 /// A folder with a configuration. Its port is 0 until something listens there.
 pub struct Home {
     folder: tempfile::TempDir,
@@ -39,7 +42,7 @@ impl Home {
     pub fn new(more: &str) -> Self {
         let home = Self::empty();
         home.write("fleet.secret", SECRET);
-        home.write("claude.token", "claude-token-for-tests");
+        home.write("claude.token", CLAUDE_TOKEN);
         home.write("ops.token", "ops-token-for-tests");
         home.write(
             "sereno.toml",
@@ -164,6 +167,14 @@ impl Serve {
     pub fn stop(self) -> (i32, String) {
         self.signal("TERM");
         self.ended()
+    }
+
+    /// Ends it without a chance to do anything. Returns what it had said.
+    pub fn kill(mut self) -> Vec<String> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.said.extend(self.lines.iter());
+        std::mem::take(&mut self.said)
     }
 
     /// Waits until it ends by itself.
