@@ -6,14 +6,15 @@
 
 use std::sync::LazyLock;
 
-/// Rows that one statement inserts, the largest first.
-pub const SIZES: [usize; 3] = [64, 8, 1];
+/// Rows that one statement inserts, the largest first. Each statement is a journey to the database's thread or
+/// server and back, so any number of rows takes few of them.
+pub const SIZES: [usize; 8] = [256, 64, 32, 16, 8, 4, 2, 1];
 
 /// An insert of many rows, with its text for each of [`SIZES`].
 pub struct Batch {
     /// Columns of a row.
     pub columns: usize,
-    texts: [&'static str; 3],
+    texts: [&'static str; SIZES.len()],
 }
 
 impl Batch {
@@ -42,7 +43,7 @@ impl Batch {
     }
 
     /// All texts.
-    pub const fn texts(&self) -> [&'static str; 3] {
+    pub const fn texts(&self) -> [&'static str; SIZES.len()] {
         self.texts
     }
 }
