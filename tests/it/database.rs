@@ -38,7 +38,6 @@ macro_rules! on_both {
 pub(crate) use on_both;
 
 /// A SQLite file that is not there yet, in a folder of its own.
-#[expect(clippy::unused_async, reason = "its sister waits for a server")]
 pub async fn sqlite() -> Database {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("sereno.db").display());
@@ -115,9 +114,8 @@ impl Drop for Database {
             let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             executor.block_on(execute(&maintenance, &statement));
         });
-        if dropped.join().is_err() {
-            println!("the database of a test was not dropped");
-        }
+        // Whoever drops may be failing already: a database that stays is no second failure.
+        let _dropped = dropped.join();
     }
 }
 

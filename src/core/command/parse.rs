@@ -208,9 +208,9 @@ fn split(text: &str) -> Vec<(String, bool)> {
 }
 
 /// A name as a command can hold it: in quotes where it might be read as something else. A quote in a
-/// name cannot be written, so it is left out; such a name is found by its beginning.
+/// name cannot be written, so what stands before it must do: a name is found by its beginning.
 pub fn quoted(name: &str) -> String {
-    let clean: String = name.chars().filter(|c| !is_quote(*c)).collect();
+    let clean: String = name.chars().take_while(|c| !is_quote(*c)).collect();
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
     if !clean.is_empty() && clean.chars().all(plain) { clean } else { format!("\"{clean}\"") }
 }

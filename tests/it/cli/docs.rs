@@ -1,5 +1,7 @@
 //! What is generated from the catalogues is up to date where people read it.
 
+use std::process::Command;
+
 use crate::binary::Home;
 
 const MARKS: &str = "# x\n<!-- commands: generated -->\n<!-- commands: end -->\nbetween\n<!-- signals: generated -->\n<!-- signals: end -->\nafter\n";
@@ -41,4 +43,30 @@ fn marks_that_are_missing_are_named() {
         }
         assert_eq!(std::fs::read_to_string(home.path("README.md")).unwrap(), text);
     }
+}
+
+/// The block of the README in this language that holds `word`.
+fn block(language: &str, word: &str) -> String {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let fence = format!("```{language}\n");
+    let blocks = readme.split(&fence).skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.into_iter().find(|block| block.contains(word)).expect("the README has such a block").to_owned()
+}
+
+#[test]
+fn the_examples_of_the_readme_report() {
+    let home = Home::new("");
+    let serve = home.serve(&[]);
+    let there = |text: String| text.replace("http://127.0.0.1:8787", &home.url());
+    let run = |program: &str, text: String| {
+        let output = Command::new(program).args(["-c", &text]).current_dir(home.path("")).output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{program}: {said}");
+        said
+    };
+    assert_eq!(run("sh", there(block("sh", "webhook-signature"))), "{\"accepted\":1,\"duplicates\":0}");
+    let python = there(block("python", "webhook-signature"));
+    let printed = python.replacen("\nreport(", "\nprint(report(", 1) + ")\n";
+    assert_eq!(run("python3", printed), "{'accepted': 1, 'duplicates': 0}\n");
+    assert_eq!(serve.stop().0, 0);
 }
