@@ -10,8 +10,6 @@ pub mod telegram;
 pub mod token;
 pub mod web;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 
 use crate::core::input::{Origin, Tap};
@@ -211,15 +209,6 @@ pub enum PushError {
     Forged,
     /// The body cannot be read.
     Unreadable,
-}
-
-/// A configured channel.
-#[derive(Clone)]
-pub struct Named {
-    /// Its name in the configuration.
-    pub name: String,
-    /// The adapter.
-    pub channel: Arc<dyn Channel>,
 }
 
 /// A tap as the fold knows it, once the token has been checked.

@@ -78,8 +78,6 @@ pub struct Card {
     pub told: Vec<(u32, Told)>,
     /// The command that a text written under it stands for; the text is added.
     pub reply_command: Option<String>,
-    /// It will not change any more.
-    pub closed: bool,
     /// When it was made.
     pub created: Ts,
     /// When it was last changed.
@@ -273,7 +271,6 @@ impl Fold<'_> {
             copies: Vec::new(),
             told: Vec::new(),
             reply_command: None,
-            closed: false,
             created: self.at,
             updated: self.at,
         };
@@ -338,13 +335,6 @@ impl Fold<'_> {
         {
             card.told.push((card.version, told));
             self.out.changed.cards.insert(number);
-        }
-    }
-
-    /// The card will not change any more.
-    pub fn close_card(&mut self, number: u64) {
-        if let Some(card) = self.w.cards.get_mut(&number) {
-            card.closed = true;
         }
     }
 

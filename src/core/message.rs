@@ -9,11 +9,9 @@ mod views;
 
 use serde::{Deserialize, Serialize};
 
-use super::money::Micros;
 use super::policy::Severity;
 use super::reason::{Reason, Step};
 use super::status::Status;
-use super::time::{Span, Ts};
 
 pub use answers::*;
 pub use rows::{action_text, field_name};
@@ -224,14 +222,3 @@ pub struct NoticeView {
 
 /// The state of a fleet in one line: how many agents are in each state.
 pub type Counts = Vec<(Status, u32)>;
-
-/// What somebody used and when, for lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spent {
-    /// Money.
-    pub cost: Micros,
-    /// Over how long.
-    pub within: Span,
-    /// Until when.
-    pub at: Ts,
-}

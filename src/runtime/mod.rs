@@ -12,8 +12,6 @@ pub mod hold;
 pub mod secret;
 pub mod signature;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -173,15 +171,6 @@ pub trait Runtime: Send + Sync {
 
     /// Carries out a control call.
     async fn control(&self, call: &ControlCall, now: Ts) -> ControlResult;
-}
-
-/// A configured runtime.
-#[derive(Clone)]
-pub struct Named {
-    /// Its name in the configuration.
-    pub name: String,
-    /// The adapter.
-    pub runtime: Arc<dyn Runtime>,
 }
 
 /// For which agents a key may speak: a glob over identities, everything by default.

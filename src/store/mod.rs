@@ -209,11 +209,6 @@ impl Store {
         }
     }
 
-    /// Whether another process owns the file; never on PostgreSQL.
-    pub fn is_owned(url: &str) -> bool {
-        sqlite_path(url).is_some_and(|path| matches!(lock(&path), Err(Error::Owned(_))))
-    }
-
     async fn sqlite(path: &Path, create: bool, lock: Option<File>) -> Result<Self> {
         if !create && !path.exists() {
             return Err(Error::Missing(path.to_owned()));

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::anthropic::{Anthropic, USAGE};
 use super::process::{Sereno, installed, until};
 use crate::binary::CLAUDE_TOKEN;
+use crate::telegram::fake::Fake;
 
 const BINARY: &str = "tests/node/node_modules/@anthropic-ai/claude-code-linux-x64/claude";
 /// Longer than any of these sessions takes, also one that waits for an approval to expire.
@@ -228,5 +229,35 @@ async fn a_killed_agent_stops_where_it_is_held_and_runs_nothing_more() {
     claude.ended().await;
     assert!(!claude.has_run());
     assert!(model.results().is_empty(), "the model was not asked again");
+    sereno.end();
+}
+
+/// The whole way: a real agent asks, the phone rings, sereno is killed and comes back, and one tap decides.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tap_on_the_phone_lets_the_tool_run_also_after_a_crash() {
+    let (phone, model) = (Fake::start().await, Anthropic::start().await);
+    let mut sereno = Sereno::start(&format!(
+        "[people.tess]\nrole = \"approver\"\ntelegram = 77\n\
+         [channels.tg]\nkind = \"telegram\"\ntoken_file = \"tg.token\"\napi_url = \"{}\"\nper_chat = 1e6\nrate = 1e6\n",
+        phone.url()
+    ));
+    let mut claude = Claude::start(&sereno, &model);
+    phone.until("the phone rings", |memory| memory.chat(77).iter().any(|m| m.text.contains("touch proof"))).await;
+    let card = phone.chat(77).into_iter().find(|message| message.text.contains("touch proof")).unwrap();
+    sereno.has_sent_all().await;
+    sereno.kill();
+    sereno.again();
+    let tap = phone.taps("77", 77, &card, "✅");
+    phone.confirmed(tap).await;
+    claude.ended().await;
+    assert!(claude.has_run());
+    phone
+        .until("the card says who", |memory| {
+            memory.chat(77).iter().any(|m| m.id == card.id && m.text.starts_with("✅ Approved by tess · Telegram"))
+        })
+        .await;
+    assert_eq!(phone.chat(77).iter().filter(|message| message.text.contains("touch proof")).count(), 1);
+    let questions = sereno.text("/approvals").await;
+    assert!(questions.contains("Nothing waits"), "{questions}");
     sereno.end();
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::binary::{Home, Serve};
+use crate::telegram::fake::TOKEN;
 
 /// How long anything that should happen at once may take on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
@@ -41,6 +42,7 @@ impl Sereno {
         let home = Home::new(&format!("{}{}{more}", approver("abel"), approver("bea")));
         home.write("abel.token", "token-of-abel");
         home.write("bea.token", "token-of-bea");
+        home.write("tg.token", TOKEN);
         let client = reqwest::Client::builder().no_proxy().timeout(SOON).build().unwrap();
         let mut sereno = Self { home, serve: None, said: Vec::new(), client };
         sereno.again();
@@ -96,6 +98,14 @@ impl Sereno {
             answer["content"]["pending"][0]["code"].as_str().map(str::to_owned)
         })
         .await
+    }
+
+    /// Waits until nothing is in the outbox any more.
+    pub async fn has_sent_all(&self) {
+        until(SOON, "the outbox is empty", async || {
+            (self.print(&["outbox", "list"]) == "nothing waits\n").then_some(())
+        })
+        .await;
     }
 
     /// Stops it: nothing went wrong in it, and nobody has touched the audit.

@@ -4,7 +4,7 @@
 pub mod bench;
 mod decisions;
 mod emulator;
-mod fake;
+pub mod fake;
 mod faults;
 mod html;
 mod receiving;
