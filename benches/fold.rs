@@ -13,11 +13,12 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use serde_json::json;
+use sereno::channel::carries;
 use sereno::core::digest;
 use sereno::core::event::{AgentRef, Event, EventKind, Fault, SessionRef, StepRef, TaskRef, ToolCall, Usage};
 use sereno::core::input::{Body, Input, Reported};
 use sereno::core::money::Micros;
-use sereno::core::policy::{ChannelPolicy, Lang, Person, Policy, RuleSpec, RuntimePolicy, ScopeKind, Severity};
+use sereno::core::policy::{Lang, Person, Policy, RuleSpec, RuntimePolicy, ScopeKind, Severity};
 use sereno::core::step::step;
 use sereno::core::time::{Span, Ts};
 use sereno::core::world::World;
@@ -192,8 +193,7 @@ fn policy(rules: usize) -> Policy {
     let role = sereno::core::access::Role::Admin;
     let accounts = [("telegram".to_owned(), "1000".to_owned())].into();
     let boss = Person { role, lang: Lang::En, tz: "UTC".into(), accounts };
-    let channel =
-        ChannelPolicy { kind: "telegram".into(), text_limit: Some(4096), edits: true, buttons: true, threads: true };
+    let channel = carries("telegram");
     let runtime = RuntimePolicy { kind: "generic".into(), can: [].into(), pull: false };
     Policy {
         people: [("boss".to_owned(), boss)].into(),

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::{Channel, Outgoing, Verdict};
+use super::{Channel, Outgoing, Verdict, carries};
 use crate::core::policy::ChannelPolicy;
 use crate::render::markup::text_of;
 use crate::render::plain;
@@ -43,7 +43,7 @@ impl LogChannel {
 #[async_trait]
 impl Channel for LogChannel {
     fn policy(&self) -> ChannelPolicy {
-        ChannelPolicy { kind: "log".into(), text_limit: None, edits: true, buttons: false, threads: false }
+        carries("log")
     }
 
     async fn send(&self, out: &Outgoing) -> Verdict {

@@ -18,6 +18,20 @@ use crate::core::policy::{ChannelPolicy, Lang};
 use crate::core::time::Span;
 use crate::render::markup::Doc;
 
+/// UTF-16 units of a message's text on Telegram, counted after entities are parsed.
+/// <https://core.telegram.org/bots/api#sendmessage>
+pub const TELEGRAM_TEXT: usize = 4096;
+
+/// What a kind of channel can carry, also where its adapter is not part of this build.
+pub fn carries(kind: &str) -> ChannelPolicy {
+    let (text_limit, buttons, threads, asks) = match kind {
+        "web" => (None, true, true, true),
+        "telegram" => (Some(TELEGRAM_TEXT), true, true, false),
+        _ => (None, false, false, false),
+    };
+    ChannelPolicy { kind: kind.into(), text_limit, edits: true, buttons, threads, asks }
+}
+
 /// Something to send, drawn for whoever reads it.
 #[derive(Clone, Debug)]
 pub struct Outgoing {

@@ -195,6 +195,16 @@ pub enum ChannelKind {
     Log,
 }
 
+impl ChannelKind {
+    /// The word in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Telegram => "telegram",
+            Self::Log => "log",
+        }
+    }
+}
+
 /// `[runtimes.NAME]`
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::file::{ChannelKind, File, Rule, Runtime, RuntimeKind};
+use super::file::{File, Rule, Runtime, RuntimeKind};
+use crate::channel::carries;
 use crate::core::money::Price;
 use crate::core::policy::{ChannelPolicy, Lang, Person, Policy, RouteSpec, RuleSpec, RuntimePolicy, Verb};
 use crate::core::time::Span;
@@ -52,24 +53,9 @@ fn people(file: &File, lang: Lang, tz: &str) -> BTreeMap<String, Person> {
 }
 
 fn channels(file: &File) -> BTreeMap<String, ChannelPolicy> {
-    let channel = |kind: &str, text_limit, buttons, threads| ChannelPolicy {
-        kind: kind.into(),
-        text_limit,
-        edits: true,
-        buttons,
-        threads,
-    };
-    let built_in = [
-        (PAGE.to_owned(), channel("web", None, true, true)),
-        (crate::http::api::CHANNEL.to_owned(), channel("api", None, false, false)),
-    ];
-    let own = file.channels.iter().map(|(name, about)| {
-        let policy = match about.kind.get_ref() {
-            ChannelKind::Telegram => channel("telegram", Some(4096), true, true),
-            ChannelKind::Log => channel("log", None, false, false),
-        };
-        (name.clone(), policy)
-    });
+    let built_in =
+        [(PAGE, "web"), (crate::http::api::CHANNEL, "api")].map(|(name, kind)| (name.to_owned(), carries(kind)));
+    let own = file.channels.iter().map(|(name, about)| (name.clone(), carries(about.kind.get_ref().as_str())));
     built_in.into_iter().chain(own).collect()
 }
 

@@ -139,12 +139,17 @@ impl Fold<'_> {
         }
         let button = card.buttons.iter().find(|b| b.number == tap.button);
         match button {
+            Some(button) if button.asks_why && !self.asks(&copy.to.channel) => Err(Reason::ReplyInstead),
             Some(button) if button.is_drawn(copy.whole) => {
                 let words = if button.asks_why { invocation.text.as_str() } else { "" };
                 Ok(format!("{} {words}", button.command).trim().to_owned())
             }
             _ => Err(self.why_stale(&card.subject)),
         }
+    }
+
+    fn asks(&self, channel: &str) -> bool {
+        self.w.policy.channels.get(channel).is_some_and(|channel| channel.asks)
     }
 
     fn why_stale(&self, subject: &Subject) -> Reason {

@@ -80,6 +80,7 @@ pub struct Person {
 
 /// What a channel can carry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing that a platform can or cannot do")]
 pub struct ChannelPolicy {
     /// Kind such as `telegram`.
     pub kind: String,
@@ -91,6 +92,9 @@ pub struct ChannelPolicy {
     pub buttons: bool,
     /// Whether a message can hang under another one.
     pub threads: bool,
+    /// Whether whoever taps can be asked for words before the tap counts.
+    #[serde(default)]
+    pub asks: bool,
 }
 
 /// What can be asked of a runtime.

@@ -197,15 +197,13 @@ pub enum Reason {
         command: String,
         /// The argument.
         argument: String,
-        /// How to write it.
-        usage: String,
     },
     /// An argument cannot be read.
     BadArgument {
+        /// The command.
+        command: String,
         /// What was typed.
         argument: String,
-        /// How to write it.
-        usage: String,
     },
     /// Nothing has that name.
     NotFound {
@@ -270,6 +268,8 @@ pub enum Reason {
     DigestMismatch,
     /// The full text has not been delivered to this person yet.
     ReadFirst,
+    /// A tap cannot bring words along here; a reply to the card does.
+    ReplyInstead,
     /// It is already so.
     AlreadySo {
         /// The state.

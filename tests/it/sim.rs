@@ -1,12 +1,13 @@
 //! The pure core alone: a World, a clock in the hand, and every copy "sent" at once.
 
+use sereno::channel::carries;
 use sereno::core::access::{Actor, Role};
 use sereno::core::control::{ControlOutcome, ControlResult};
 use sereno::core::delivery::{Card, RowState, SendOutcome, SendResult, Work};
 use sereno::core::event::Event;
 use sereno::core::input::{Body, Input, Invocation, Origin, Reported, Tap};
 use sereno::core::message::Content;
-use sereno::core::policy::{ChannelPolicy, Lang, Person, Policy, RuleSpec, RuntimePolicy, ScopeKind, Severity, Verb};
+use sereno::core::policy::{Lang, Person, Policy, RuleSpec, RuntimePolicy, ScopeKind, Severity, Verb};
 use sereno::core::step::{Decision, Reply, step};
 use sereno::core::time::{Span, Ts};
 use sereno::core::world::World;
@@ -42,21 +43,13 @@ pub fn policy() -> Policy {
         tz: tz.into(),
         accounts: [("telegram".to_owned(), telegram.to_owned())].into(),
     };
-    let channel = |kind: &str, limit| ChannelPolicy {
-        kind: kind.into(),
-        text_limit: limit,
-        edits: true,
-        buttons: true,
-        threads: true,
-    };
     Policy {
         people: [
             ("victor".to_owned(), person(Role::Admin, Lang::Es, "UTC", "1234")),
             ("ana".to_owned(), person(Role::Approver, Lang::En, "UTC", "77")),
         ]
         .into(),
-        channels: [("tg".to_owned(), channel("telegram", Some(4096))), ("page".to_owned(), channel("web", None))]
-            .into(),
+        channels: [("tg".to_owned(), carries("telegram")), ("page".to_owned(), carries("web"))].into(),
         runtimes: [
             (
                 "fleet".to_owned(),

@@ -23,16 +23,15 @@ use teloxide::types::{
 };
 use teloxide::{Bot, RequestError};
 
-use super::{Channel, DrawnButton, Incoming, Outgoing, Pace, PollError, Polled, PushError, Verdict};
+use super::{
+    Channel, DrawnButton, Incoming, Outgoing, Pace, PollError, Polled, PushError, TELEGRAM_TEXT, Verdict, carries,
+};
 use crate::clock::within;
 use crate::core::command::CATALOGUE;
 use crate::core::policy::{ChannelPolicy, Lang};
 use crate::core::time::Span;
 use crate::render::{plain, telegram};
 
-/// UTF-16 units of a message's text, counted after entities are parsed.
-/// <https://core.telegram.org/bots/api#sendmessage>
-pub const TEXT_LIMIT: usize = 4096;
 /// Characters of the answer to a tap. <https://core.telegram.org/bots/api#answercallbackquery>
 const ANSWER_LIMIT: usize = 200;
 /// Buttons in a row of a phone.
@@ -132,12 +131,8 @@ impl Place {
     }
 }
 
-/// A tap here cannot bring words along, so buttons that ask for words are left out: a reply to the card has them.
 fn keyboard(buttons: &[DrawnButton]) -> InlineKeyboardMarkup {
-    let buttons = buttons
-        .iter()
-        .filter(|b| !b.asks_why)
-        .map(|b| InlineKeyboardButton::callback(b.label.clone(), b.token.clone()));
+    let buttons = buttons.iter().map(|b| InlineKeyboardButton::callback(b.label.clone(), b.token.clone()));
     let buttons: Vec<InlineKeyboardButton> = buttons.collect();
     InlineKeyboardMarkup::new(buttons.chunks(ROW).map(<[_]>::to_vec))
 }
@@ -163,13 +158,7 @@ async fn limited<T>(call: impl Future<Output = Result<T, RequestError>>) -> Resu
 #[async_trait]
 impl Channel for Telegram {
     fn policy(&self) -> ChannelPolicy {
-        ChannelPolicy {
-            kind: "telegram".into(),
-            text_limit: Some(TEXT_LIMIT),
-            edits: true,
-            buttons: true,
-            threads: true,
-        }
+        carries("telegram")
     }
 
     fn pace(&self, target: &str) -> Pace {
@@ -201,7 +190,7 @@ impl Channel for Telegram {
             }
             limited(async { call.await })
         };
-        let sent = match send(telegram(&out.doc, TEXT_LIMIT), Some(ParseMode::Html)).await {
+        let sent = match send(telegram(&out.doc, TELEGRAM_TEXT), Some(ParseMode::Html)).await {
             // Our HTML is always well formed; if Telegram thinks otherwise, the words still get through.
             Err(Verdict::Rejected(error)) if verdict::is_markup(&error) => send(clip(&plain(&out.doc)), None).await,
             other => other,
@@ -225,7 +214,7 @@ impl Channel for Telegram {
             call.parse_mode = mode;
             limited(async { call.await })
         };
-        let edited = match edit(telegram(&out.doc, TEXT_LIMIT), Some(ParseMode::Html)).await {
+        let edited = match edit(telegram(&out.doc, TELEGRAM_TEXT), Some(ParseMode::Html)).await {
             Err(Verdict::Rejected(error)) if verdict::is_markup(&error) => edit(clip(&plain(&out.doc)), None).await,
             other => other,
         };
@@ -303,5 +292,5 @@ fn every(rate: f64) -> Span {
 }
 
 fn clip(text: &str) -> String {
-    crate::core::text::clip(text, TEXT_LIMIT / 2)
+    crate::core::text::clip(text, TELEGRAM_TEXT / 2)
 }

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 
-use super::{Channel, Outgoing, Verdict};
+use super::{Channel, Outgoing, Verdict, carries};
 use crate::core::policy::ChannelPolicy;
 
 /// Changes that a slow reader may be behind before it has to ask the store again.
@@ -48,7 +48,7 @@ impl WebChannel {
 #[async_trait]
 impl Channel for WebChannel {
     fn policy(&self) -> ChannelPolicy {
-        ChannelPolicy { kind: "web".into(), text_limit: None, edits: true, buttons: true, threads: true }
+        carries("web")
     }
 
     fn is_idempotent(&self) -> bool {

@@ -31,7 +31,6 @@ fn missing(call: &Call, place: usize) -> Reason {
     Reason::MissingArgument {
         command: call.spec.name.clone(),
         argument: call.spec.args.get(place).map(|a| a.name.clone()).unwrap_or_default(),
-        usage: call.spec.en.usage.clone(),
     }
 }
 
@@ -225,7 +224,7 @@ pub(super) fn outbox(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let found = match verb {
         "retry" => f.revive(id),
         "drop" => f.drop_dead(id),
-        _ => return Err(Reason::BadArgument { argument: verb.into(), usage: call.spec.en.usage.clone() }),
+        _ => return Err(Reason::BadArgument { command: call.spec.name.clone(), argument: verb.into() }),
     };
     if !found {
         return Err(Reason::NotFound { what: "dead row".into(), name: id.into(), nearest: None });

@@ -288,6 +288,5 @@ fn needed(call: &Call) -> Result<&str, Reason> {
     call.line.word(0).ok_or_else(|| Reason::MissingArgument {
         command: call.spec.name.clone(),
         argument: call.spec.args.first().map(|a| a.name.clone()).unwrap_or_default(),
-        usage: call.spec.en.usage.clone(),
     })
 }

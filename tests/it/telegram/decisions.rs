@@ -138,9 +138,12 @@ async fn a_reply_to_the_card_is_a_no_with_words(db: Database) {
     let fake = Fake::start().await;
     let scene = scene(db, &fake, "").await;
     scene.asks("q1", "make deploy").await;
-    // A button that promises to ask for words would have to ask for them.
-    let labels: Vec<String> = fake.newest(77).buttons.into_iter().map(|(label, _)| label).collect();
-    assert_eq!(labels, ["❌ Reject", "✅ Approve once", "✅ For this session", "🛑 Reject + stop"]);
+    // A tap cannot bring words along: it says how they are given, and decides nothing.
+    let tap = fake.taps("77", 77, &fake.newest(77), "💬");
+    taken(&scene, &fake, tap).await;
+    let toast = fake.memory().toasts.last().unwrap().clone();
+    assert!(toast.alert && toast.text.starts_with("Nothing is decided yet. Reply to the card"), "{}", toast.text);
+    assert!(scene.fleet.calls().is_empty());
     let reply = fake.replies("77", 77, &fake.newest(77), "not on a Friday");
     taken(&scene, &fake, reply).await;
     assert_eq!(scene.fleet.heard(), ["control.decide denied"]);

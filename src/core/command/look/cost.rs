@@ -87,8 +87,8 @@ fn period(f: &Fold<'_>, call: &Call) -> Result<Period, Reason> {
         None | Some("today" | "hoy") => Ok(Period { name: "today".into(), from: start_of_today(f, call) }),
         Some(word) => {
             let span = Span::parse(word).ok().filter(|span| *span > Span(0) && *span <= LONGEST);
-            let span = span
-                .ok_or_else(|| Reason::BadArgument { argument: word.to_owned(), usage: call.spec.en.usage.clone() })?;
+            let span =
+                span.ok_or_else(|| Reason::BadArgument { command: call.spec.name.clone(), argument: word.to_owned() })?;
             Ok(Period { name: span.to_string(), from: f.at.minus(span) })
         }
     }
@@ -108,7 +108,7 @@ fn groups(
         Some("agent" | "agente") => vec!["agent"],
         Some("task" | "tarea") => vec!["task"],
         Some(other) => {
-            return Err(Reason::BadArgument { argument: other.to_owned(), usage: call.spec.en.usage.clone() });
+            return Err(Reason::BadArgument { command: call.spec.name.clone(), argument: other.to_owned() });
         }
         None if agent.is_some() => vec!["model", "task"],
         None if task.is_some() => vec!["model", "agent"],
