@@ -30,6 +30,7 @@ async fn a_tap_on_telegram_changes_every_copy(db: Database) {
     let page = victor.card(&scene, "approval").await;
     let tap = fake.taps("77", 77, &hers, "✅");
     taken(&scene, &fake, tap).await;
+    assert!(scene.logs.take_spans().iter().any(|span| span == "receive > append"));
     assert_eq!(scene.fleet.heard(), ["control.decide approved"]);
     for (chat, wanted) in
         [(77, "✅ Approved by ana · Telegram · 09:00"), (1234, "✅ Aprobado por ana · Telegram · 09:00")]

@@ -7,6 +7,7 @@ mod emulator;
 pub mod fake;
 mod faults;
 mod html;
+mod pace;
 mod receiving;
 mod serve;
 mod storms;

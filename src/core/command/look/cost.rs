@@ -89,7 +89,7 @@ fn period(f: &Fold<'_>, call: &Call) -> Result<Period, Reason> {
             let span = Span::parse(word).ok().filter(|span| *span > Span(0) && *span <= LONGEST);
             let span =
                 span.ok_or_else(|| Reason::BadArgument { command: call.spec.name.clone(), argument: word.to_owned() })?;
-            Ok(Period { name: span.to_string(), from: f.at.minus(span) })
+            Ok(Period { name: word.to_owned(), from: f.at.minus(span) })
         }
     }
 }
