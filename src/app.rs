@@ -77,7 +77,7 @@ impl App {
         let runtimes = Arc::new(build_runtimes(config)?);
         let page = Arc::new(WebChannel::default());
         let channels = Arc::new(build_channels(config, page.clone())?);
-        let store = Store::open(&config.store_url()).await?;
+        let store = Store::open(&config.store_url()?).await?;
         let lease = acquire_lease(&store, &sources, config.lease()).await?;
         let (engine, log, progress) =
             Engine::start(store.clone(), sources.clock.clone(), lease, config.lease()).await?;

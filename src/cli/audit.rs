@@ -58,7 +58,7 @@ pub(crate) fn run(config: Option<PathBuf>, command: AuditCommand) -> Done {
         AuditCommand::Verify { file: None, head, output } => {
             let config = load(config)?;
             block_on(async {
-                let store = Store::open_reader(&config.store_url()).await?;
+                let store = Store::open_reader(&config.store_url()?).await?;
                 let result = verify(&store).await;
                 store.close().await;
                 report(result?, head.as_deref(), output)
@@ -66,7 +66,7 @@ pub(crate) fn run(config: Option<PathBuf>, command: AuditCommand) -> Done {
         }
         AuditCommand::Export { from, to, format } => {
             let config = load(config)?;
-            block_on(export(&config.store_url(), from, to, format))
+            block_on(export(&config.store_url()?, from, to, format))
         }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn run(config: &Config, args: &Args) -> Done {
         return Err(Failure::Usage(format!("{} is there already; it was not touched", args.to.display())));
     }
     block_on(async {
-        let store = Store::open_reader(&config.store_url()).await?;
+        let store = Store::open_reader(&config.store_url()?).await?;
         let copied = store.copy_to(&args.to).await;
         store.close().await;
         copied?;

@@ -22,7 +22,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(config: &Config, args: &Args) -> Done {
     let why = block_on(async {
-        let store = Store::open_reader(&config.store_url()).await?;
+        let store = Store::open_reader(&config.store_url()?).await?;
         let why = find(&store, &args.id, &config.policy.rules).await;
         store.close().await;
         why

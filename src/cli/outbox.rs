@@ -40,7 +40,7 @@ pub(crate) fn run(config: &Config, command: OutboxCommand) -> Done {
 }
 
 async fn list(config: &Config, output: Output) -> Done {
-    let store = Store::open_reader(&config.store_url()).await?;
+    let store = Store::open_reader(&config.store_url()?).await?;
     let rows = store.list_outbox(LISTED).await?;
     store.close().await;
     if output == Output::Json {

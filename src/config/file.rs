@@ -96,6 +96,8 @@ section! {
     Store {
         /// `sqlite://FILE` or `postgres://…`.
         url: Spanned<Address>,
+        /// File with the password that `url` leaves out.
+        password_file: Spanned<String>,
         /// How long a dead process keeps the folding lease.
         lease: Duration,
     }

@@ -106,13 +106,18 @@ impl Config {
         url.unwrap_or_else(|| format!("http://{}", self.listen()))
     }
 
-    /// Address of the store; a relative file is relative to the configuration.
-    pub fn store_url(&self) -> String {
+    /// Address of the store with its password; a relative file is relative to the configuration.
+    ///
+    /// # Errors
+    /// When the file of the password cannot be read, or has no place in the address.
+    pub fn store_url(&self) -> Result<String, ConfigError> {
         let url = self.file.store.url.as_ref().map_or("sqlite://sereno.db", |url| url.get_ref().0.as_str());
-        match crate::store::sqlite_path(url) {
-            Some(file) => format!("sqlite://{}", self.beside(&file).display()),
-            None => url.to_owned(),
+        if let Some(file) = crate::store::sqlite_path(url) {
+            return Ok(format!("sqlite://{}", self.beside(&file).display()));
         }
+        let Some(at) = &self.file.store.password_file else { return Ok(url.to_owned()) };
+        let password = self.secret_in(at.get_ref(), "store").map_err(|message| self.fault(at, message))?;
+        crate::store::with_password(url, password.reveal()).map_err(|error| self.fault(at, error.to_string()))
     }
 
     /// How long a dead process keeps the folding lease.

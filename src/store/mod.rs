@@ -345,6 +345,17 @@ pub fn sqlite_options(path: &Path, create: bool) -> SqliteConnectOptions {
         .pragma("journal_size_limit", "67108864")
 }
 
+/// A PostgreSQL address with this password.
+///
+/// # Errors
+/// [`Error::Url`], without a password.
+pub fn with_password(url: &str, password: &str) -> Result<String> {
+    let refused = || Error::Url(hide_password(url));
+    let mut whole = reqwest::Url::parse(url).map_err(|_| refused())?;
+    whole.set_password(Some(password)).map_err(|()| refused())?;
+    Ok(whole.into())
+}
+
 fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
 }

@@ -291,6 +291,18 @@ fn rules_of_the_same_name_replace_the_default_ones() {
 }
 
 #[test]
+fn the_password_of_the_store_may_stand_in_a_file() {
+    let text = "[store]\nurl = \"postgres://sereno@db/sereno\"\npassword_file = \"db.password\"\n";
+    let folder = folder(text);
+    let missing = load(folder.path(), &[]).unwrap().store_url().unwrap_err().to_string();
+    assert!(missing.contains("sereno.toml:3:17") && missing.contains("db.password"), "{missing}");
+    std::fs::write(folder.path().join("db.password"), "p@ss/w:rd\n").unwrap();
+    let config = load(folder.path(), &[]).unwrap();
+    assert_eq!(config.store_url().unwrap(), "postgres://sereno:p%40ss%2Fw%3Ard@db/sereno");
+    assert!(!config.show().contains("w%3Ard"));
+}
+
+#[test]
 fn secrets_print_nowhere() {
     let text = format!(
         "[store]\nurl = \"postgres://sereno:{CANARY}@127.0.0.1/db\"\n\
@@ -307,7 +319,7 @@ fn secrets_print_nowhere() {
     let secret = config.file.api.tokens["ops"].token.clone();
     let secret = config.secret(secret.as_ref(), None, "test").unwrap();
     assert!(secret.as_ref().unwrap().is(CANARY), "the secret is there");
-    assert!(config.store_url().contains(CANARY), "the password is there");
+    assert!(config.store_url().unwrap().contains(CANARY), "the password is there");
     let shown = [config.show(), format!("{config:?}"), format!("{config:#?}"), format!("{secret:?}")];
     for text in shown {
         assert!(!text.contains(CANARY) && !text.contains("MDEyMzQ1"), "{text}");
