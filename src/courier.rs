@@ -79,9 +79,9 @@ impl Courier {
             places: Arc::new(Semaphore::new(PARALLEL)),
             tasks: JoinSet::new(),
         };
-        let mut committed = self.progress.committed.clone();
+        let mut outbox = self.progress.outbox.clone();
         while !stop.is_asked() {
-            let seen = *committed.borrow_and_update();
+            let seen = *outbox.borrow_and_update();
             match self.work(&mut round).await {
                 Ok(0) => {}
                 Ok(_) => continue,
@@ -93,7 +93,7 @@ impl Courier {
             }
             tokio::select! {
                 () = stop.asked() => break,
-                _ = committed.wait_for(|pos| *pos > seen) => {}
+                _ = outbox.wait_for(|pos| *pos > seen) => {}
                 () = self.next_due() => {}
                 Some(_) = round.tasks.join_next() => {}
             }

@@ -7,6 +7,7 @@
 mod log;
 mod models;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -32,16 +33,23 @@ const MAX_BATCH: usize = 512;
 const MAX_WAITING: usize = 1024;
 /// A snapshot is written after so many inputs …
 const SNAPSHOT_INPUTS: u64 = 20_000;
-/// … or after this long, if there were any.
+/// … or after this long, if there were any …
 const SNAPSHOT_EVERY: Span = Span::mins(10);
+/// … but never so often that writing them takes more than one part in so many of the time.
+const SNAPSHOT_SHARE: i64 = 20;
 /// How long the engine waits before it tries a broken store again.
 const BROKEN_WAIT: Span = Span::secs(1);
+
+/// An idempotency key as it is stored.
+type Key = [u8; 16];
 
 /// What the engine tells others: how far it is, and what the policy is.
 #[derive(Clone)]
 pub struct Progress {
     /// Position of the newest commit.
     pub committed: watch::Receiver<u64>,
+    /// Position of the newest commit that made or changed outbox rows.
+    pub outbox: watch::Receiver<u64>,
     /// The policy in force.
     pub policy: watch::Receiver<Arc<Policy>>,
     /// Why nothing can be appended now; `None` when all is well.
@@ -62,12 +70,15 @@ pub struct Engine {
     models: Models,
     requests: mpsc::Receiver<Request>,
     committed: watch::Sender<u64>,
+    outbox: watch::Sender<u64>,
     policy: watch::Sender<Arc<Policy>>,
     trouble: watch::Sender<Option<String>>,
     last_commit: watch::Sender<Ts>,
     due: watch::Sender<Option<Ts>>,
     snapshot_pos: u64,
     snapshot_at: Ts,
+    /// How long it took to write the newest one.
+    snapshot_took: Span,
 }
 
 /// Why the engine stopped.
@@ -95,12 +106,14 @@ impl Engine {
         let (world, changed) = rebuild(&store, lease.cursor).await?;
         let (sender, requests) = mpsc::channel(MAX_WAITING);
         let committed = watch::Sender::new(world.pos);
+        let outbox = watch::Sender::new(world.pos);
         let policy = watch::Sender::new(world.policy.clone());
         let trouble = watch::Sender::new(None);
         let last_commit = watch::Sender::new(clock.now());
         let due = watch::Sender::new(None);
         let progress = Progress {
             committed: committed.subscribe(),
+            outbox: outbox.subscribe(),
             policy: policy.subscribe(),
             trouble: trouble.subscribe(),
             last_commit: last_commit.subscribe(),
@@ -118,12 +131,14 @@ impl Engine {
             models,
             requests,
             committed,
+            outbox,
             policy,
             trouble,
             last_commit,
             due,
             snapshot_pos,
             snapshot_at,
+            snapshot_took: Span(0),
         };
         Ok((engine, log, progress))
     }
@@ -209,10 +224,9 @@ impl Engine {
     /// Folds inputs and commits them with everything that follows.
     async fn fold(&mut self, inputs: Vec<NewInput>) -> store::Result<Vec<Appended>> {
         let started = self.clock.now();
-        let keys: Vec<Option<[u8; 16]>> =
+        let keys: Vec<Option<Key>> =
             inputs.iter().map(|i| i.key.as_ref().map(|k| idempotency_key(&i.source, k))).collect();
-        let mut tx = self.store.begin_commit().await?;
-        let mut fresh = self.fresh_keys(&mut tx, &keys, started).await?;
+        let (mut tx, mut fresh) = self.note_keys(&keys, started).await?;
         let mut results = Vec::with_capacity(inputs.len());
         let mut entries = Vec::with_capacity(inputs.len());
         let mut writes = Writes::default();
@@ -228,6 +242,7 @@ impl Engine {
             entries.push(entry);
         }
         if entries.is_empty() {
+            tx.roll_back().await?;
             return Ok(results);
         }
         let commit = async {
@@ -236,22 +251,27 @@ impl Engine {
             tx.commit(self.world.pos, self.lease.term).await
         };
         commit.instrument(debug_span!("commit", pos = self.world.pos)).await?;
+        let to_do = !writes.outbox.is_empty() || !writes.settled.is_empty();
         self.models.add(writes.changed, started);
-        self.committed(entries.len(), started).await?;
+        self.committed(entries.len(), to_do, started).await?;
         Ok(results)
     }
 
-    async fn fresh_keys(
-        &self,
-        tx: &mut store::Tx,
-        keys: &[Option<[u8; 16]>],
-        now: Ts,
-    ) -> store::Result<std::collections::HashSet<[u8; 16]>> {
-        let mut wanted: Vec<[u8; 16]> = keys.iter().flatten().copied().collect();
+    /// Begins a commit and notes the keys in it. Returns those that were new.
+    async fn note_keys(&self, keys: &[Option<Key>], now: Ts) -> store::Result<(store::Tx, HashSet<Key>)> {
+        let mut wanted: Vec<Key> = keys.iter().flatten().copied().collect();
         // In key order neighbouring keys share pages, and a key that comes twice is asked for once.
         wanted.sort_unstable();
         wanted.dedup();
-        Ok(tx.note_keys(&wanted, now).await?.into_iter().collect())
+        let mut tx = self.store.begin_commit().await?;
+        // Nearly always all of them are new, and then nobody needs to be told which.
+        if tx.note_new_keys(&wanted, now).await? {
+            return Ok((tx, wanted.into_iter().collect()));
+        }
+        tx.roll_back().await?;
+        let mut tx = self.store.begin_commit().await?;
+        let fresh = tx.note_keys(&wanted, now).await?.into_iter().collect();
+        Ok((tx, fresh))
     }
 
     fn fold_one(
@@ -273,34 +293,43 @@ impl Engine {
     }
 
     /// A batch is committed: tell everybody, and see whether a snapshot is due.
-    async fn committed(&mut self, inputs: usize, started: Ts) -> store::Result<()> {
+    async fn committed(&mut self, inputs: usize, to_do: bool, started: Ts) -> store::Result<()> {
         let now = self.clock.now();
         self.committed.send_replace(self.world.pos);
+        if to_do {
+            self.outbox.send_replace(self.world.pos);
+        }
         self.last_commit.send_replace(now);
         metrics::histogram!("sereno_commit_seconds").record(now.since(started).as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "batches are small")]
         metrics::histogram!("sereno_commit_inputs").record(inputs as f64);
-        let behind = self.world.pos - self.snapshot_pos;
-        if behind >= SNAPSHOT_INPUTS || (behind > 0 && now.since(self.snapshot_at) >= SNAPSHOT_EVERY) {
+        let (behind, age) = (self.world.pos - self.snapshot_pos, now.since(self.snapshot_at));
+        let many = behind >= SNAPSHOT_INPUTS && age.0 >= self.snapshot_took.0 * SNAPSHOT_SHARE;
+        if many || (behind > 0 && age >= SNAPSHOT_EVERY) {
             self.snapshot().await?;
         }
         Ok(())
     }
 
     async fn flush_models(&mut self) -> store::Result<()> {
+        let started = self.clock.now();
         let changed = self.models.take();
         let mut tx = self.store.begin_commit().await?;
         tx.write_models(&changed, &self.world).await?;
-        tx.commit(self.world.pos, self.lease.term).await
+        tx.commit(self.world.pos, self.lease.term).await?;
+        self.models.took(self.clock.now().since(started));
+        Ok(())
     }
 
     async fn snapshot(&mut self) -> store::Result<()> {
+        let started = self.clock.now();
         // What a snapshot has behind it is not folded again, so the read models must hold it.
         self.flush_models().await?;
         let body = self.world.write()?;
         self.store.save_snapshot(self.world.pos, self.world.now, &body).await?;
         self.snapshot_pos = self.world.pos;
         self.snapshot_at = self.clock.now();
+        self.snapshot_took = self.snapshot_at.since(started);
         tracing::debug!(pos = self.world.pos, bytes = body.len(), "snapshot");
         Ok(())
     }
@@ -342,11 +371,14 @@ impl Engine {
     }
 
     async fn reload(&mut self) -> store::Result<()> {
-        let cursor = self.store.begin_commit().await?.cursor().await?;
+        let mut tx = self.store.begin_commit().await?;
+        let cursor = tx.cursor().await?;
+        tx.roll_back().await?;
         let (world, changed) = rebuild(&self.store, cursor).await?;
         self.world = world;
         self.models = Models::new(changed, self.clock.now());
         self.committed.send_replace(self.world.pos);
+        self.outbox.send_replace(self.world.pos);
         self.policy.send_replace(self.world.policy.clone());
         Ok(())
     }

@@ -73,17 +73,18 @@ impl Changed {
         self.agents.insert(ix);
     }
 
-    /// Takes over what another decision has changed.
-    pub fn merge(&mut self, mut other: Self) {
-        self.agents.append(&mut other.agents);
-        self.sessions.append(&mut other.sessions);
-        self.tasks.append(&mut other.tasks);
-        self.cells.append(&mut other.cells);
-        self.alerts.append(&mut other.alerts);
-        self.approvals.append(&mut other.approvals);
-        self.cards.append(&mut other.cards);
-        self.copies.append(&mut other.copies);
-        self.sign_ins.append(&mut other.sign_ins);
+    /// Takes over what another decision has changed. It is little, as a rule: joining whole sets would go
+    /// through all that is here already.
+    pub fn merge(&mut self, other: Self) {
+        self.agents.extend(other.agents);
+        self.sessions.extend(other.sessions);
+        self.tasks.extend(other.tasks);
+        self.cells.extend(other.cells);
+        self.alerts.extend(other.alerts);
+        self.approvals.extend(other.approvals);
+        self.cards.extend(other.cards);
+        self.copies.extend(other.copies);
+        self.sign_ins.extend(other.sign_ins);
     }
 }
 

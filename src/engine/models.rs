@@ -7,19 +7,25 @@
 use crate::core::step::Changed;
 use crate::core::time::{Span, Ts};
 
-/// How far read models may be behind.
+/// How far read models are behind when little happens.
 const BEHIND: Span = Span(250);
+/// They are written so seldom that it takes at most one part in so many of the time …
+const SHARE: i64 = 20;
+/// … but never are they further behind than this.
+const FAR_BEHIND: Span = Span::secs(3);
 
 /// Rows that are behind.
 pub(super) struct Models {
     changed: Changed,
     since: Option<Ts>,
+    /// How far they may be behind now.
+    behind: Span,
 }
 
 impl Models {
     pub fn new(changed: Changed, now: Ts) -> Self {
         let since = (!is_empty(&changed)).then_some(now);
-        Self { changed, since }
+        Self { changed, since, behind: BEHIND }
     }
 
     /// Rows have changed.
@@ -32,7 +38,12 @@ impl Models {
 
     /// When they must be written.
     pub fn due(&self) -> Option<Ts> {
-        self.since.map(|since| since.plus(BEHIND))
+        self.since.map(|since| since.plus(self.behind))
+    }
+
+    /// Writing them took so long: what must be written often is written less often.
+    pub fn took(&mut self, took: Span) {
+        self.behind = Span((took.0 * SHARE).clamp(BEHIND.0, FAR_BEHIND.0));
     }
 
     /// Takes what must be written.

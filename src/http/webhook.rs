@@ -125,7 +125,7 @@ async fn take(
 ) -> Result<(Decoded, Option<crate::runtime::hold::Held>, Vec<Appended>), Problem> {
     body::check_json(request.headers)?;
     let now = door.sources.now();
-    let decoded =
+    let mut decoded =
         debug_span!("decode").in_scope(|| runtime.decode(request, verified.id.as_deref(), now)).map_err(|bad| {
             metrics::counter!("sereno_intake_refused_total", "source" => name.to_owned(), "reason" => "body")
                 .increment(1);
@@ -138,16 +138,17 @@ async fn take(
     }
     // The place is open before anything can be decided, so that no decision finds nobody.
     let held = runtime.expect(&decoded);
-    let appended = door.log.append(inputs(name, &decoded, now)).await?;
+    let appended = door.log.append(inputs(name, &mut decoded, now)).await?;
     Ok((decoded, held, appended))
 }
 
-fn inputs(name: &str, decoded: &Decoded, now: crate::core::time::Ts) -> Vec<NewInput> {
+/// The events of a request as inputs; whoever answers it needs only what stands beside them.
+fn inputs(name: &str, decoded: &mut Decoded, now: crate::core::time::Ts) -> Vec<NewInput> {
     let source = format!("runtime:{name}");
     // An agent at a gate waits for the answer to the first event; the others only go with it.
     let mut gate = decoded.gate;
-    let reported = decoded.events.iter().map(|event| {
-        let reported = Reported::new(name, now, event.clone());
+    let reported = std::mem::take(&mut decoded.events).into_iter().map(|event| {
+        let reported = Reported::new(name, now, event);
         match gate.take() {
             Some(point) => reported.at_gate(point),
             None => reported,

@@ -76,6 +76,32 @@ fn escape(text: &str) -> Option<u32> {
     u32::from_str_radix(hex, 16).ok()
 }
 
+/// Reads a body of canonical events.
+///
+/// # Errors
+/// As [`json`] and [`events`].
+pub fn canonical(body: &Bytes) -> Result<Vec<Event>, BadBody> {
+    at_once(body).map_or_else(|| json(body).and_then(events), Ok)
+}
+
+/// Events of a body in which nothing needs to be repaired or refused: read without a tree in between, which
+/// takes a third of the time. `None` sends it the careful way, which also says what is wrong.
+fn at_once(body: &Bytes) -> Option<Vec<Event>> {
+    let text = std::str::from_utf8(body).ok()?;
+    // Every value but the first follows one of these; they may also stand in texts.
+    let values = text.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+    if values >= MAX_NODES - 1 {
+        return None;
+    }
+    let events: Vec<Event> = if text.trim_start().starts_with('[') {
+        serde_json::from_str(text).ok()?
+    } else {
+        vec![serde_json::from_str(text).ok()?]
+    };
+    let fits = (1..=MAX_EVENTS).contains(&events.len()) && events.iter().all(|event| event.check().is_ok());
+    fits.then(|| events.into_iter().map(finished).collect())
+}
+
 /// Reads one canonical event or an array of them. An array with a bad member is refused whole.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 
-use super::sql::{self, Batch, SIZES};
+use super::sql::{self, Batch, share};
 use super::{AnyTx, Error, Result, Store, execute, fetch_tx};
 use crate::core::arena::Ix;
 use crate::core::audit::AuditRow;
@@ -71,39 +71,39 @@ pub fn idempotency_key(source: &str, key: &str) -> [u8; 16] {
 /// A transaction of the engine.
 pub struct Tx(AnyTx);
 
-/// Binds rows to batch statements of the fitting sizes.
+/// Binds rows to batch statements, as few as their number allows. The number of rows that were written.
 macro_rules! insert {
     ($tx:expr, $batch:expr, $rows:expr, |$query:ident, $row:ident| $bind:expr) => {{
         let batch: &Batch = &$batch;
+        let mut written = 0_u64;
         for chunk in chunks($rows) {
-            let text = batch.text(chunk.len());
             match $tx {
                 AnyTx::Sqlite(tx) => {
-                    let mut $query = sqlx::query(text);
+                    let mut $query = sqlx::query(batch.sqlite(chunk.len()));
                     for $row in chunk {
                         $query = $bind;
                     }
-                    $query.execute(&mut **tx).await?;
+                    written += $query.execute(&mut **tx).await?.rows_affected();
                 }
                 AnyTx::Postgres(tx) => {
-                    let mut $query = sqlx::query(text);
+                    let mut $query = sqlx::query(batch.postgres(chunk.len()));
                     for $row in chunk {
                         $query = $bind;
                     }
-                    $query.execute(&mut **tx).await?;
+                    written += $query.execute(&mut **tx).await?.rows_affected();
                 }
             }
         }
+        written
     }};
 }
 
-/// Slices of `rows` whose lengths are batch sizes.
+/// Slices of `rows`, each as long as one statement takes.
 fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
-        let (chunk, rest) = rows.split_at(size);
+        let (chunk, rest) = rows.split_at(share(rows.len()));
         rows = rest;
-        Some(chunk)
+        (!chunk.is_empty()).then_some(chunk)
     })
 }
 
@@ -122,6 +122,16 @@ impl Store {
 }
 
 impl Tx {
+    /// Notes idempotency keys, of which nearly always none was there before. Returns whether that was so; if
+    /// not, this transaction knows no more about them, and must not be committed.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn note_new_keys(&mut self, keys: &[[u8; 16]], at: Ts) -> Result<bool> {
+        let new = insert!(&mut self.0, sql::INSERT_SEEN, keys, |query, key| query.bind(&key[..]).bind(at.0));
+        Ok(new == keys.len() as u64)
+    }
+
     /// Notes idempotency keys. Returns those that were new, in no particular order.
     ///
     /// # Errors
@@ -129,10 +139,9 @@ impl Tx {
     pub async fn note_keys(&mut self, keys: &[[u8; 16]], at: Ts) -> Result<Vec<[u8; 16]>> {
         let mut fresh = Vec::with_capacity(keys.len());
         for chunk in chunks(keys) {
-            let text = sql::INSERT_SEEN.text(chunk.len());
             macro_rules! insert_keys {
-                ($tx:expr) => {{
-                    let mut query = sqlx::query(text);
+                ($tx:expr, $text:expr) => {{
+                    let mut query = sqlx::query($text);
                     for key in chunk {
                         query = query.bind(&key[..]).bind(at.0);
                     }
@@ -143,8 +152,8 @@ impl Tx {
                 }};
             }
             match &mut self.0 {
-                AnyTx::Sqlite(tx) => insert_keys!(tx),
-                AnyTx::Postgres(tx) => insert_keys!(tx),
+                AnyTx::Sqlite(tx) => insert_keys!(tx, sql::INSERT_SEEN_TOLD.sqlite(chunk.len())),
+                AnyTx::Postgres(tx) => insert_keys!(tx, sql::INSERT_SEEN_TOLD.postgres(chunk.len())),
             }
         }
         Ok(fresh)
@@ -270,6 +279,14 @@ impl Tx {
         self.0.commit().await
     }
 
+    /// Gives everything of it up.
+    ///
+    /// # Errors
+    /// When the database refuses; nothing is written in any case.
+    pub async fn roll_back(self) -> Result<()> {
+        self.0.roll_back().await
+    }
+
     /// Reads the cursor inside the transaction.
     ///
     /// # Errors
@@ -342,15 +359,14 @@ async fn write_episodes(tx: &mut AnyTx, changed: &Changed, world: &World) -> Res
 }
 
 async fn write_sign_ins(tx: &mut AnyTx, changed: &Changed, world: &World) -> Result<()> {
-    for session in &changed.sign_ins {
-        match world.signins.sessions.get(session) {
-            Some(sign_in) => {
-                execute!(&mut *tx, sql::UPSERT_SIGN_IN.text(1), session, &sign_in.person, sign_in.expires.0);
-            }
-            None => {
-                execute!(&mut *tx, sql::DELETE_SIGN_IN, session);
-            }
-        }
+    let sign_ins = |session: &String| world.signins.sessions.get(session).map(|sign_in| (session.clone(), sign_in));
+    let alive: Vec<_> = changed.sign_ins.iter().filter_map(sign_ins).collect();
+    insert!(&mut *tx, sql::UPSERT_SIGN_IN, &alive, |query, row| query
+        .bind(&row.0)
+        .bind(&row.1.person)
+        .bind(row.1.expires.0));
+    for session in changed.sign_ins.iter().filter(|session| !world.signins.sessions.contains_key(*session)) {
+        execute!(&mut *tx, sql::DELETE_SIGN_IN, session);
     }
     Ok(())
 }

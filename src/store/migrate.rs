@@ -37,7 +37,7 @@ impl Store {
         });
         let migrator = Migrator::with_migrations(steps.collect());
         match &self.pool {
-            Pool::Sqlite { write, .. } => migrator.run(write).await,
+            Pool::Sqlite { write, .. } => migrator.run(&mut *write.plain().await?).await,
             Pool::Postgres(pool) => migrator.run(pool).await,
         }
         .map_err(Error::from)

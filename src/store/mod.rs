@@ -10,6 +10,7 @@ mod outbox;
 mod read;
 mod snapshot;
 pub mod sql;
+mod writer;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -18,13 +19,14 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{PgPool, Postgres, SqlitePool, Transaction};
 
 pub use commit::{Appended, Entry, Tx, Writes, idempotency_key};
 pub use migrate::migrations;
 pub use outbox::{Claimed, ClaimedWork, Listed, Lost};
 pub use read::{ApprovalRow, AuditFilter, FeedRow};
 pub use snapshot::Lease;
+use writer::{Writer, Writing};
 
 /// SQLite before this version can corrupt a WAL that is reset under load (fixed 2026-03-13).
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
@@ -116,13 +118,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Where statements run.
 #[derive(Clone)]
 pub(crate) enum Pool {
-    Sqlite { read: SqlitePool, write: SqlitePool },
+    Sqlite { read: SqlitePool, write: Writer },
     Postgres(PgPool),
 }
 
 /// A transaction on either database.
 pub(crate) enum AnyTx {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Writing),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -214,7 +216,7 @@ impl Store {
             return Err(Error::Missing(path.to_owned()));
         }
         let options = sqlite_options(path, create);
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await;
+        let write = Writer::open(&options).await;
         let write = write.map_err(|error| match &error {
             sqlx::Error::Database(said) if said.code().is_some_and(|code| code == NOT_A_DATABASE) => {
                 Error::NotDatabase(path.to_owned())
@@ -260,7 +262,7 @@ impl Store {
     /// When the database cannot begin.
     pub(crate) async fn begin(&self) -> Result<AnyTx> {
         Ok(match &self.pool {
-            Pool::Sqlite { write, .. } => AnyTx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Sqlite { write, .. } => AnyTx::Sqlite(write.begin().await?),
             Pool::Postgres(pool) => AnyTx::Postgres(pool.begin().await?),
         })
     }
@@ -302,10 +304,16 @@ impl Store {
 impl AnyTx {
     pub(crate) async fn commit(self) -> Result<()> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => Ok(tx.commit().await?),
         }
-        Ok(())
+    }
+
+    pub(crate) async fn roll_back(self) -> Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.roll_back().await,
+            Self::Postgres(tx) => Ok(tx.rollback().await?),
+        }
     }
 }
 

@@ -96,6 +96,7 @@ impl Store {
         let ids = fetch_tx!(&mut tx, sql::CLAIM_OUTBOX, [lease, until.0, now.0, limit], |row| row
             .try_get::<String, _>("id")?);
         if ids.is_empty() {
+            tx.roll_back().await?;
             return Ok(Vec::new());
         }
         let rows = fetch_tx!(&mut tx, sql::SELECT_CLAIMED, [lease], |row| {

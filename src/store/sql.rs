@@ -1,66 +1,90 @@
 //! Every statement, one text for both databases.
 //!
 //! Portable subset: `$n` placeholders, `ON CONFLICT`, `RETURNING`, no arrays, no JSON operators, no
-//! clock. Statements that insert many rows exist for the batch sizes of [`SIZES`]; their texts are made
-//! once, from constants.
+//! clock. Statements that insert many rows exist for every number of rows that [`share`] gives; their
+//! texts are made when they are first needed, from constants.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
-/// Rows that one statement inserts, the largest first. Each statement is a journey to the database's thread or
-/// server and back, so any number of rows takes few of them.
-pub const SIZES: [usize; 8] = [256, 64, 32, 16, 8, 4, 2, 1];
+/// Up to so many rows go into one statement, however many they are: each statement is a journey to the
+/// database's thread or server and back.
+const EXACT: usize = 64;
+/// More rows go in multiples of [`EXACT`], up to this.
+const MOST: usize = 512;
+/// Numbers of rows for which there is a text, with one that is not used.
+const TEXTS: usize = EXACT + MOST / EXACT;
 
-/// An insert of many rows, with its text for each of [`SIZES`].
+/// How many of `rows` rows the next statement inserts.
+pub const fn share(rows: usize) -> usize {
+    if rows <= EXACT {
+        rows
+    } else if rows >= MOST {
+        MOST
+    } else {
+        rows / EXACT * EXACT
+    }
+}
+
+/// An insert of many rows, with its text for each number of rows.
 pub struct Batch {
     /// Columns of a row.
     pub columns: usize,
-    texts: [&'static str; SIZES.len()],
+    head: &'static str,
+    tail: &'static str,
+    postgres: Texts,
+    sqlite: Texts,
 }
 
+type Texts = [OnceLock<&'static str>; TEXTS];
+
 impl Batch {
-    fn new(head: &str, columns: usize, tail: &str) -> Self {
-        let text = |rows: usize| -> &'static str {
-            let mut sql = format!("{head} VALUES ");
-            for row in 0..rows {
-                let first = row * columns + 1;
-                let row_text: Vec<String> = (first..first + columns).map(|n| format!("${n}")).collect();
-                sql.push_str(if row == 0 { "(" } else { ", (" });
-                sql.push_str(&row_text.join(", "));
-                sql.push(')');
-            }
-            sql.push(' ');
-            sql.push_str(tail);
-            // Made once for each of a few sizes, so it lives as long as the program, like a constant.
-            sql.leak()
+    const fn new(head: &'static str, columns: usize, tail: &'static str) -> Self {
+        let postgres = [const { OnceLock::new() }; TEXTS];
+        let sqlite = [const { OnceLock::new() }; TEXTS];
+        Self { columns, head, tail, postgres, sqlite }
+    }
+
+    /// The text for `rows` rows, a number that [`share`] gives, with numbered placeholders.
+    pub fn postgres(&self, rows: usize) -> &'static str {
+        self.postgres[place(rows)].get_or_init(|| self.text(rows, |n| format!("${n}")))
+    }
+
+    /// The same for SQLite, with placeholders in order: it looks each numbered one up by its name, and
+    /// that takes time with the square of their number.
+    pub fn sqlite(&self, rows: usize) -> &'static str {
+        self.sqlite[place(rows)].get_or_init(|| self.text(rows, |_| "?".to_owned()))
+    }
+
+    fn text(&self, rows: usize, mark: impl Fn(usize) -> String) -> &'static str {
+        let row = |row: usize| {
+            let first = row * self.columns + 1;
+            format!("({})", (first..first + self.columns).map(&mark).collect::<Vec<_>>().join(", "))
         };
-        Self { columns, texts: SIZES.map(text) }
+        let rows = (0..rows).map(row).collect::<Vec<_>>().join(", ");
+        // Made once for each of a few numbers of rows, so it lives as long as the program, like a constant.
+        format!("{} VALUES {rows} {}", self.head, self.tail).leak()
     }
+}
 
-    /// The text that inserts `rows` rows; `rows` is one of [`SIZES`].
-    pub fn text(&self, rows: usize) -> &'static str {
-        let place = SIZES.iter().position(|size| *size == rows).unwrap_or(SIZES.len() - 1);
-        self.texts[place]
-    }
-
-    /// All texts.
-    pub const fn texts(&self) -> [&'static str; SIZES.len()] {
-        self.texts
-    }
+/// Where the text for `rows` rows stands.
+const fn place(rows: usize) -> usize {
+    if rows <= EXACT { rows - 1 } else { EXACT + rows / EXACT - 1 }
 }
 
 macro_rules! batches {
     ($($name:ident = $head:expr, $columns:expr, $tail:expr;)*) => {
         $(#[expect(missing_docs, reason = "the text says it")]
-        pub static $name: LazyLock<Batch> = LazyLock::new(|| Batch::new($head, $columns, $tail));)*
+        pub static $name: Batch = Batch::new($head, $columns, $tail);)*
         /// Every batch statement, for the test that prepares them all.
         pub fn batches() -> Vec<&'static Batch> {
-            vec![$(&*$name),*]
+            vec![$(&$name),*]
         }
     };
 }
 
 batches! {
-    INSERT_SEEN = "INSERT INTO seen (key, at)", 2, "ON CONFLICT (key) DO NOTHING RETURNING key";
+    INSERT_SEEN = "INSERT INTO seen (key, at)", 2, "ON CONFLICT (key) DO NOTHING";
+    INSERT_SEEN_TOLD = "INSERT INTO seen (key, at)", 2, "ON CONFLICT (key) DO NOTHING RETURNING key";
     INSERT_LOG = "INSERT INTO log (pos, at, body)", 3, "";
     UPSERT_CARD = "INSERT INTO cards (number, version, updated, body)", 4,
         "ON CONFLICT (number) DO UPDATE SET version = excluded.version, updated = excluded.updated, body = excluded.body";

@@ -102,7 +102,7 @@ impl Runtime for Generic {
     }
 
     fn decode(&self, request: &Inbound<'_>, id: Option<&str>, _now: Ts) -> Result<Decoded, BadBody> {
-        let read = cloudevents::read(request).unwrap_or_else(|| decode::json(request.body).and_then(decode::events));
+        let read = cloudevents::read(request).unwrap_or_else(|| decode::canonical(request.body));
         let mut events = read?;
         decode::identify(&mut events, id, request.body);
         Ok(Decoded { events, ..Decoded::default() })

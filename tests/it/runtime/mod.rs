@@ -2,6 +2,7 @@
 
 mod claude_code;
 mod cloud_events;
+mod fast;
 mod hostile;
 mod signature;
 
