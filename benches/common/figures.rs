@@ -26,6 +26,11 @@ impl Rounds {
 
 impl fmt::Display for Rounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is measured once, because it is long, is shown as it is.
+        if let ([only], []) | ([], [only]) = (self.quiet.as_slice(), self.disturbed.as_slice()) {
+            let remark = if self.quiet.is_empty() { " [disturbed]" } else { "" };
+            return write!(f, "{}{remark}", Figure(*only));
+        }
         if self.quiet.len() >= ENOUGH {
             f.write_str(&spread(&self.quiet))?;
             if !self.disturbed.is_empty() {

@@ -36,12 +36,26 @@ impl Connection {
         }
     }
 
+    /// The body of the last answer.
+    pub fn body(&self) -> String {
+        let begin = self.answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").map_or(0, |end| end + 4);
+        String::from_utf8_lossy(&self.answer[begin..]).into_owned()
+    }
+
     /// Sends a request that must be taken.
     pub async fn deliver(&mut self, request: &[u8]) -> anyhow::Result<()> {
         let status = self.send(request).await?;
-        anyhow::ensure!(status == 202, "answered {status}: {}", String::from_utf8_lossy(&self.answer));
+        anyhow::ensure!((200..300).contains(&status), "answered {status}: {}", String::from_utf8_lossy(&self.answer));
         Ok(())
     }
+}
+
+/// A request with a JSON body.
+pub fn post(path: &str, token: Option<&str>, body: &str) -> Vec<u8> {
+    let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let length = body.len();
+    format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{bearer}content-length: {length}\r\n\r\n{body}")
+        .into_bytes()
 }
 
 /// Status and whole length of an answer, once its head is there.

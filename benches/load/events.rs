@@ -45,10 +45,14 @@ impl Events {
 
     /// A request with one event of 974 bytes of one of `agents` agents.
     pub fn one(&self, agents: u64) -> Vec<u8> {
-        let n = self.number();
+        self.signed(&self.body(self.number(), agents))
+    }
+
+    /// Event number `n` of 974 bytes of one of `agents` agents.
+    pub fn body(&self, n: u64, agents: u64) -> String {
         let mut body = String::with_capacity(LENGTH);
         event(&mut body, n, n / KINDS % agents, LENGTH);
-        self.signed(&body)
+        body
     }
 
     /// A request with `count` events of `length` bytes, in turn of `agents` agents.
@@ -74,6 +78,16 @@ impl Events {
         self.signed(&body)
     }
 
+    /// A request in which `count` agents from number `first` on say that they failed.
+    pub fn failures(&self, first: u64, count: u64) -> Vec<u8> {
+        let one = |agent| {
+            let n = self.number();
+            format!(r#"{{"id":"e-{n}","type":"agent.status","agent":{{"id":"failed-{agent}"}},"status":"error"}}"#)
+        };
+        let all: Vec<String> = (first..first + count).map(one).collect();
+        self.signed(&format!("[{}]", all.join(",")))
+    }
+
     /// A request with the end of a task of its own; agent `chat` reports it, which chooses the conversation.
     /// Returns the number of the task, which its notice shows.
     pub fn completion(&self, chat: u64) -> (u64, Vec<u8>) {
@@ -92,7 +106,7 @@ pub const TASK: &str = "BENCH-";
 const KINDS: u64 = 5;
 
 /// Appends event number `n`, filled up to `length` bytes.
-fn event(to: &mut String, n: u64, agent: u64, length: usize) {
+pub fn event(to: &mut String, n: u64, agent: u64, length: usize) {
     let begin = to.len();
     let turn = n / KINDS;
     push(to, format_args!(r#"{{"id":"e-{n}","agent":{{"id":"agent-{agent}"}},"session":{{"id":"session-{agent}"}},"#));

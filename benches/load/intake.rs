@@ -1,117 +1,123 @@
-//! Goal 1: durable intake of single events against the signed no-op, in a closed loop.
+//! Goal 1: durable intake of single events against the signed no-op; goal 3: arrays of a hundred.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 
 use crate::Bench;
-use crate::client::Connection;
-use crate::common::clock::now;
+use crate::closed;
 use crate::common::figures::{Figure, Rounds, quantile};
 use crate::common::machine::Watch;
 use crate::noop::Noop;
 use crate::server::Server;
 
 /// Connections at the same time.
-const CONNECTIONS: [usize; 3] = [1, 16, 64];
+pub const CONNECTIONS: [usize; 3] = [1, 16, 64];
 const ROUNDS: u32 = 7;
-/// How long a round is, and how long connections warm up before it.
 const ROUND: Duration = Duration::from_millis(1500);
-const WARM: Duration = Duration::from_millis(200);
 /// Agents that report.
-const AGENTS: u64 = 1_000;
+pub const AGENTS: u64 = 1_000;
+/// Events in an array, and connections that send them.
+const ARRAY: u64 = 100;
+const ARRAYS: usize = 8;
+/// Length of an event.
+pub const LENGTH: usize = 974;
 
+/// What one kind of load costs.
 #[derive(Default)]
-struct Figures {
-    noop: Rounds,
-    accepted: Rounds,
-    p50: Rounds,
-    p99: Rounds,
+pub struct Figures {
+    /// Events a second.
+    pub accepted: Rounds,
+    /// Milliseconds to the answer.
+    pub p50: Rounds,
+    pub p99: Rounds,
+    /// Microseconds of the server's processor time an event.
+    pub cpu: Rounds,
+    /// Bytes that the server hands to the disk for an event.
+    pub written: Rounds,
+}
+
+impl Figures {
+    /// Loads a server for one round; each request holds `events` events.
+    pub async fn round(
+        &mut self,
+        server: &Server,
+        request: &dyn Fn() -> Vec<u8>,
+        (connections, events): (usize, u64),
+        span: Duration,
+    ) -> Result<()> {
+        let watch = Watch::start();
+        let before = server.usage().cost()?;
+        let latencies = closed::run(request, server.address, connections, span).await?;
+        let used = server.usage().cost()?.since(before);
+        let quiet = watch.is_quiet();
+        #[expect(clippy::cast_precision_loss, reason = "counts of events are small")]
+        let count = latencies.len() as f64 * events as f64;
+        let rate = count / span.as_secs_f64();
+        self.accepted.add(rate, quiet);
+        self.p50.add(quantile(&latencies, 0.5), quiet);
+        self.p99.add(quantile(&latencies, 0.99), quiet);
+        // The accounts cover the warm-up, too.
+        let whole = span + closed::WARM;
+        self.cpu.add(used.seconds * 1e6 / (rate * whole.as_secs_f64()), true);
+        self.written.add(used.written / (rate * whole.as_secs_f64()), true);
+        Ok(())
+    }
+
+    /// Prints what there is, each line after `name`.
+    pub fn print(&self, name: &str) {
+        println!("{name}  accepted {} events/s", self.accepted);
+        println!("{name}  answer p50 {} ms, p99 {} ms", self.p50, self.p99);
+        println!("{name}  {} µs of processor and {} bytes written an event", self.cpu, self.written);
+    }
 }
 
 /// Measures intake at every number of connections.
 pub async fn run(bench: &Bench) -> Result<()> {
-    println!("intake: accepted events/s, one signed event of 974 bytes a request, {AGENTS} agents");
+    println!("intake: one signed event of {LENGTH} bytes a request, {AGENTS} agents");
     let server = bench.server().await?;
     let noop = Noop::start()?;
-    let mut figures: [Figures; CONNECTIONS.len()] = Default::default();
+    let mut figures: [(Rounds, Figures); CONNECTIONS.len()] = Default::default();
     for round in 0..bench.of(ROUNDS).max(3) {
-        for (connections, figures) in CONNECTIONS.into_iter().zip(&mut figures) {
+        for (connections, (nothing, figures)) in CONNECTIONS.into_iter().zip(&mut figures) {
             // Neither always has the other's traces in the caches.
             if round % 2 == 0 {
-                against_noop(bench, &noop, connections, figures).await?;
-                against_server(bench, &server, connections, figures).await?;
-            } else {
-                against_server(bench, &server, connections, figures).await?;
-                against_noop(bench, &noop, connections, figures).await?;
+                against_noop(bench, noop.address, connections, nothing).await?;
+            }
+            figures.round(&server, &|| bench.events.one(AGENTS), (connections, 1), bench.span(ROUND)).await?;
+            if round % 2 == 1 {
+                against_noop(bench, noop.address, connections, nothing).await?;
             }
         }
     }
-    for (connections, figures) in CONNECTIONS.into_iter().zip(&figures) {
-        println!("{connections:>3} connections  no-op   {} /s", figures.noop);
-        println!("{connections:>3} connections  sereno  {} /s", figures.accepted);
-        println!("{connections:>3} connections  answer p50 {} ms, p99 {} ms", figures.p50, figures.p99);
-        let share = 100.0 * figures.accepted.median() / figures.noop.median();
+    for (connections, (nothing, figures)) in CONNECTIONS.into_iter().zip(&figures) {
+        println!("{connections:>3} connections  no-op {nothing} /s");
+        figures.print(&format!("{connections:>3} connections"));
+        let share = 100.0 * figures.accepted.median() / nothing.median();
         let goal = if connections == 64 { " (goal 1: at least 50 %)" } else { "" };
         println!("{connections:>3} connections  {} % of the no-op{goal}", Figure(share));
     }
     Ok(())
 }
 
-async fn against_noop(bench: &Bench, noop: &Noop, connections: usize, figures: &mut Figures) -> Result<()> {
-    let watch = Watch::start();
-    let latencies = closed_loop(bench, noop.address, connections).await?;
-    figures.noop.add(rate(bench, latencies.len()), watch.is_quiet());
+/// Measures arrays of events.
+pub async fn arrays(bench: &Bench) -> Result<()> {
+    println!("arrays: {ARRAY} events of {LENGTH} bytes a request, {ARRAYS} connections, {AGENTS} agents");
+    let server = bench.server().await?;
+    let mut figures = Figures::default();
+    for _ in 0..bench.of(ROUNDS).max(3) {
+        let request = || bench.events.batch(ARRAY, AGENTS, LENGTH);
+        figures.round(&server, &request, (ARRAYS, ARRAY), bench.span(ROUND)).await?;
+    }
+    figures.print("arrays (goal 3: at least 40,000)");
     Ok(())
 }
 
-async fn against_server(bench: &Bench, server: &Server, connections: usize, figures: &mut Figures) -> Result<()> {
+async fn against_noop(bench: &Bench, address: SocketAddr, connections: usize, figures: &mut Rounds) -> Result<()> {
     let watch = Watch::start();
-    let mut latencies = closed_loop(bench, server.address, connections).await?;
-    latencies.sort_unstable_by(f64::total_cmp);
-    let quiet = watch.is_quiet();
-    figures.accepted.add(rate(bench, latencies.len()), quiet);
-    figures.p50.add(quantile(&latencies, 0.5), quiet);
-    figures.p99.add(quantile(&latencies, 0.99), quiet);
+    let span = bench.span(ROUND);
+    let latencies = closed::run(&|| bench.events.one(AGENTS), address, connections, span).await?;
+    figures.add(closed::rate(latencies.len(), span), watch.is_quiet());
     Ok(())
-}
-
-fn length(bench: &Bench) -> Duration {
-    if bench.quick { ROUND / 8 } else { ROUND }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of requests are small")]
-fn rate(bench: &Bench, accepted: usize) -> f64 {
-    accepted as f64 / length(bench).as_secs_f64()
-}
-
-/// Sends on every connection as soon as the last answer is there. Returns the milliseconds that each
-/// answer took which came after the warm-up and before the end.
-async fn closed_loop(bench: &Bench, address: SocketAddr, connections: usize) -> Result<Vec<f64>> {
-    let begin = now() + WARM;
-    let end = begin + length(bench);
-    let mut latencies = Vec::new();
-    let tasks = (0..connections).map(|_| one_connection(bench, address, begin, end));
-    for outcome in futures_util::future::join_all(tasks).await {
-        latencies.extend(outcome?);
-    }
-    Ok(latencies)
-}
-
-async fn one_connection(bench: &Bench, address: SocketAddr, begin: Instant, end: Instant) -> Result<Vec<f64>> {
-    let mut connection = Connection::open(address).await?;
-    let mut latencies = Vec::new();
-    loop {
-        let request = bench.events.one(AGENTS);
-        let sent = now();
-        connection.deliver(&request).await?;
-        let answered = now();
-        if answered >= end {
-            return Ok(latencies);
-        }
-        if answered >= begin {
-            latencies.push((answered - sent).as_secs_f64() * 1000.0);
-        }
-    }
 }
