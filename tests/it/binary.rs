@@ -98,9 +98,7 @@ impl Home {
     /// Starts `serve` and waits until it is ready. From then on the configuration names the port that it got.
     pub fn serve(&self, vars: &[(&str, &str)]) -> Serve {
         let mut serve = self.begin_serve(vars);
-        let ready = serve.wait_for(" ready ");
-        let address = ready.split("address=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
-        let port = address.rsplit(':').next().unwrap().parse().unwrap();
+        let port = serve.address().rsplit(':').next().unwrap().parse().unwrap();
         self.port.store(port, Ordering::Relaxed);
         let text = std::fs::read_to_string(self.path("sereno.toml")).unwrap();
         self.write("sereno.toml", &text.replace("127.0.0.1:0", &format!("127.0.0.1:{port}")));
@@ -109,13 +107,9 @@ impl Home {
 
     /// Starts `serve`.
     pub fn begin_serve(&self, vars: &[(&str, &str)]) -> Serve {
-        let mut child = command(self.folder.path(), &["serve"]).envs(vars.iter().copied()).spawn().unwrap();
-        let (sender, lines) = channel();
-        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let other = sender.clone();
-        thread::spawn(move || BufReader::new(out).lines().map_while(Result::ok).try_for_each(|line| other.send(line)));
-        thread::spawn(move || BufReader::new(err).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Serve { child, lines, said: Vec::new() }
+        let mut command = command(self.folder.path(), &["serve"]);
+        command.envs(vars.iter().copied());
+        Serve::begin(command)
     }
 }
 
@@ -143,6 +137,23 @@ pub struct Serve {
 }
 
 impl Serve {
+    /// Starts a command that serves and prints its log.
+    pub fn begin(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = channel();
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let other = sender.clone();
+        thread::spawn(move || BufReader::new(out).lines().map_while(Result::ok).try_for_each(|line| other.send(line)));
+        thread::spawn(move || BufReader::new(err).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines, said: Vec::new() }
+    }
+
+    /// Waits until it is ready. Returns the address on which it listens.
+    pub fn address(&mut self) -> String {
+        let ready = self.wait_for(" ready ");
+        ready.split("address=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().to_owned()
+    }
+
     /// Waits until it has said a line with `text`.
     pub fn wait_for(&mut self, text: &str) -> String {
         loop {

@@ -9,6 +9,7 @@ mod config;
 mod core;
 mod crash;
 mod database;
+mod deploy;
 mod dose;
 mod intake;
 mod page;
