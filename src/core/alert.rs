@@ -18,7 +18,7 @@ use super::schedule::Timer;
 use super::signal::{ScopeReading, Signal};
 use super::step::Fold;
 use super::time::{Span, Ts};
-use super::world::{Agent, Scope, World};
+use super::world::{Agent, Episode, Scope, World};
 
 pub use episode::{Alert, AlertState};
 
@@ -31,7 +31,7 @@ const QUIET_AFTER_RESOLVE: Span = Span::hours(1);
 impl Fold<'_> {
     /// A rule was judged for a scope.
     pub fn alert(&mut self, rule: &Rule, scope: Scope, holds: bool) {
-        let known = self.w.index.alerts.get(&(rule.spec.name.clone(), scope)).copied();
+        let known = self.w.index.alerts.get(&Episode { rule: &rule.spec.name, scope }).copied();
         let state = known.and_then(|number| self.w.alerts.get(&number)).map(|a| a.state);
         match (known, state, holds) {
             (Some(number), Some(AlertState::Pending | AlertState::Firing | AlertState::Acked), false) => {

@@ -14,7 +14,7 @@ use super::reason::{Reason, Step};
 use super::status::Status;
 
 pub use answers::*;
-pub use rows::{action_text, field_name};
+pub use rows::{action_headline, action_text, field_name};
 pub use views::*;
 
 /// What a message says. The name of the variant is the name of its template.

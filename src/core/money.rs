@@ -4,10 +4,11 @@
 //! what is shown always adds up to the total that is shown. Never guesses: a call without a price is
 //! counted as unpriced.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::iter::Sum;
-use std::ops::{Add, AddAssign, Sub};
+use std::ops::{Add, AddAssign, Bound, Sub};
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
@@ -286,6 +287,23 @@ struct PriceTable {
     rows: BTreeMap<String, (String, String, Option<Price>)>,
 }
 
+impl PriceTable {
+    /// The row whose prefix is the longest that `key` begins with.
+    fn longest_prefix(&self, key: &str) -> Option<&(String, String, Option<Price>)> {
+        let mut rest = key;
+        loop {
+            // Whatever `rest` begins with sorts before it, and the longest such prefix comes last; what sorts
+            // between them shares less with `rest`, so nothing longer than what is shared can be found.
+            let (prefix, row) = self.rows.range::<str, _>((Bound::Unbounded, Bound::Included(rest))).next_back()?;
+            let shared = prefix.bytes().zip(rest.bytes()).take_while(|(a, b)| a == b).count();
+            if shared == prefix.len() {
+                return Some(row);
+            }
+            rest = &rest[..rest.floor_char_boundary(shared)];
+        }
+    }
+}
+
 static PRICES: LazyLock<PriceTable> = LazyLock::new(|| {
     let file: PriceFile = toml::from_str(include_str!("prices.toml")).expect("the embedded price table is valid");
     let rows = file.model.into_iter().map(|row| {
@@ -308,10 +326,13 @@ pub fn prices_as_of() -> &'static str {
 /// A name that ends in `:free` costs nothing, whatever the table says. An unknown model is its own family.
 pub fn look_up(model: &str) -> Listed<'_> {
     let bare = model.rsplit('/').next().unwrap_or(model);
-    let key = bare.to_ascii_lowercase();
+    let key = if bare.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(bare.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(bare)
+    };
     let free = key.ends_with(":free");
-    let found =
-        (1..=key.len()).rev().filter(|end| key.is_char_boundary(*end)).find_map(|end| PRICES.rows.get(&key[..end]));
+    let found = PRICES.longest_prefix(&key);
     let listed = found.map_or(Listed { family: bare, label: bare, price: None }, |(family, label, price)| Listed {
         family,
         label,

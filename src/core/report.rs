@@ -4,13 +4,14 @@ mod life;
 mod usage;
 mod work;
 
+use std::ops::Deref;
+
 use super::arena::Ix;
 use super::control::Point;
 use super::event::{Event, EventKind, Fault};
 use super::input::Reported;
 use super::signal::Measure;
 use super::step::Fold;
-use super::text;
 use super::time::{Span, Ts};
 use super::world::{Agent, Scope, Session, Task};
 
@@ -31,11 +32,29 @@ struct About {
 
 impl About {
     /// The scopes for which rules may be judged.
-    fn scopes(&self) -> Vec<Scope> {
+    fn scopes(&self) -> Scopes {
+        let mut scopes = Scopes { all: [Scope::Fleet; 4], count: 0 };
         let agent = self.agent.map(Scope::Agent);
         let session = self.session.map(Scope::Session);
         let task = self.task.map(Scope::Task);
-        agent.into_iter().chain(session).chain(task).chain([Scope::Fleet]).collect()
+        for scope in agent.into_iter().chain(session).chain(task).chain([Scope::Fleet]) {
+            scopes.all[scopes.count] = scope;
+            scopes.count += 1;
+        }
+        scopes
+    }
+}
+
+/// At most one scope of each kind, the narrowest first.
+struct Scopes {
+    all: [Scope; 4],
+    count: usize,
+}
+
+impl Deref for Scopes {
+    type Target = [Scope];
+    fn deref(&self) -> &[Scope] {
+        &self.all[..self.count]
     }
 }
 
@@ -98,10 +117,7 @@ impl Fold<'_> {
         let event = &reported.event;
         let time = event.time.unwrap_or(reported.received);
         let when = time.max(reported.received.minus(LATE)).min(self.at);
-        let session = event.session.as_ref().and_then(|said| {
-            let key = (reported.runtime.clone(), said.id.clone());
-            self.w.index.sessions.get(&key).copied()
-        });
+        let session = event.session.as_ref().and_then(|said| self.w.session(&reported.runtime, &said.id));
         let agent = self.agent_for(reported, session);
         let session = match (&event.session, agent) {
             (Some(said), Some(agent)) => {
@@ -116,24 +132,22 @@ impl Fold<'_> {
     }
 
     fn agent_for(&mut self, reported: &Reported, session: Option<Ix<Session>>) -> Option<Ix<Agent>> {
-        let said = match (&reported.event.agent, session) {
-            (Some(said), _) => said.clone(),
+        let runtime = reported.runtime.as_str();
+        let id = match (&reported.event.agent, session) {
+            (Some(said), _) => said.id.as_str(),
             (None, Some(session)) => return Some(self.w.sessions[session].agent),
             // A session that names no agent: its runtime stands in for one.
-            (None, None) if reported.event.session.is_some() => {
-                super::event::AgentRef { id: reported.runtime.clone(), ..Default::default() }
-            }
+            (None, None) if reported.event.session.is_some() => runtime,
             (None, None) => return None,
         };
-        let key = (reported.runtime.clone(), said.id.clone());
-        let ix = if let Some(ix) = self.w.index.agents.get(&key) {
-            *ix
-        } else {
-            let ix = self.w.agents.insert(Agent::new(&key.0, &key.1, self.at));
-            self.w.index.agents.insert(key, ix);
+        let ix = self.w.agent(runtime, id).unwrap_or_else(|| {
+            let ix = self.w.agents.insert(Agent::new(runtime, id, self.at));
+            self.w.index.agents.insert(&self.w.agents, ix);
             ix
-        };
-        self.w.agents[ix].describe(&said);
+        });
+        if let Some(said) = &reported.event.agent {
+            self.w.agents[ix].describe(said);
+        }
         Some(ix)
     }
 
@@ -141,7 +155,8 @@ impl Fold<'_> {
         let mut session = Session::new(runtime, id, agent, time);
         session.last_seen = self.at;
         let ix = self.w.sessions.insert(session);
-        self.w.index.sessions.insert((runtime.to_owned(), id.to_owned()), ix);
+        self.w.agents[agent].open_sessions += 1;
+        self.w.index.sessions.insert(&self.w.sessions, ix);
         ix
     }
 
@@ -158,13 +173,11 @@ impl Fold<'_> {
             let of_agent = || session.is_none().then(|| agent.and_then(|ix| self.w.agents[ix].task)).flatten();
             return of_session.or_else(of_agent);
         };
-        let ix = if let Some(ix) = self.w.index.tasks.get(&said.id) {
-            *ix
-        } else {
+        let ix = self.w.task(&said.id).unwrap_or_else(|| {
             let ix = self.w.tasks.insert(Task::new(&said.id, time));
-            self.w.index.tasks.insert(said.id.clone(), ix);
+            self.w.index.tasks.insert(&self.w.tasks, ix);
             ix
-        };
+        });
         self.w.tasks[ix].describe(said);
         Some(ix)
     }
@@ -250,23 +263,24 @@ impl Fold<'_> {
 
     fn log_line(&mut self, about: &About, event: &Event) {
         let Some(session) = about.session else { return };
-        let mut line = event.kind.as_str().to_owned();
-        let tool = event.tool.as_ref().map(|t| t.name.clone());
-        let error = event.error.as_ref().map(|e| e.message.clone().unwrap_or_else(|| e.kind.clone()));
-        let step = event.step.as_ref().map(|s| s.name.clone());
-        for part in [tool, step, event.status.clone(), error, event.message.clone()].into_iter().flatten() {
-            line.push_str(" · ");
-            line.push_str(&text::clip(&part, 160));
+        if matches!(event.kind, EventKind::AgentHeartbeat | EventKind::Metric | EventKind::Resource) {
+            return;
         }
-        if !matches!(event.kind, EventKind::AgentHeartbeat | EventKind::Metric | EventKind::Resource) {
-            self.w.sessions[session].log(about.time, &line);
-        }
+        let error = event.error.as_ref().map(|e| e.message.as_ref().unwrap_or(&e.kind));
+        let parts = [
+            event.tool.as_ref().map(|t| &t.name),
+            event.step.as_ref().map(|s| &s.name),
+            event.status.as_ref(),
+            error,
+            event.message.as_ref(),
+        ];
+        self.w.sessions[session].lines.push(about.time, event.kind.as_str(), parts.into_iter().flatten());
     }
 }
 
 fn is_timeout(fault: &Fault) -> bool {
-    let kind = fault.kind.to_ascii_lowercase();
-    kind.contains("timeout") || kind.contains("timed_out")
+    let has = |word: &str| fault.kind.as_bytes().windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes()));
+    has("timeout") || has("timed_out")
 }
 
 impl Reported {

@@ -8,7 +8,7 @@
 mod compile;
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use cel::common::ast::IdedExpr;
@@ -140,11 +140,13 @@ pub struct ScopeIndex {
     /// Windows by measure.
     by_measure: [Vec<WindowIx>; Measure::COUNT],
     /// Plain comparisons of a sum, by window, sorted by the sum at which they flip.
-    thresholds: HashMap<WindowIx, Vec<(f64, RuleIx)>>,
-    /// Other rules that read a window.
-    readers: HashMap<WindowIx, Vec<RuleIx>>,
+    thresholds: Vec<Vec<(f64, RuleIx)>>,
+    /// Other rules that read a window, by window.
+    readers: Vec<Vec<RuleIx>>,
     /// Rules that hold once a call was repeated so often, by the span that they look at, sorted.
     repeated: Vec<(Span, Vec<(f64, RuleIx)>)>,
+    /// The least that any of those asks for.
+    pub fewest_repeats: f64,
     /// Other rules that read repeated calls.
     pub repeats: Vec<RuleIx>,
     /// Rules that read words and gauges.
@@ -172,11 +174,11 @@ impl ScopeIndex {
         let (low, high) = (before.min(after), before.max(after));
         #[expect(clippy::cast_precision_loss, reason = "sums are far below 2^52")]
         let (low, high) = (low as f64, high as f64);
-        let sorted = self.thresholds.get(&window).map_or(&[][..], Vec::as_slice);
+        let sorted = self.thresholds.get(usize::from(window)).map_or(&[][..], Vec::as_slice);
         let from = sorted.partition_point(|(at, _)| *at < low);
         let to = sorted.partition_point(|(at, _)| *at <= high);
         let plain = sorted[from..to].iter().map(|(_, rule)| *rule);
-        let readers = self.readers.get(&window).map_or(&[][..], Vec::as_slice);
+        let readers = self.readers.get(usize::from(window)).map_or(&[][..], Vec::as_slice);
         plain.chain(readers.iter().copied())
     }
 
@@ -193,6 +195,8 @@ impl ScopeIndex {
         let found = self.windows.iter().position(|have| *have == spec);
         let place = found.unwrap_or_else(|| {
             self.windows.push(spec);
+            self.thresholds.push(Vec::new());
+            self.readers.push(Vec::new());
             self.windows.len() - 1
         });
         let ix = WindowIx::try_from(place).unwrap_or(WindowIx::MAX);
@@ -208,6 +212,7 @@ impl ScopeIndex {
 pub struct RuleBook {
     /// In the order of the policy.
     pub rules: Vec<Rule>,
+    by_name: BTreeMap<String, RuleIx>,
     scopes: [ScopeIndex; 4],
 }
 
@@ -243,16 +248,18 @@ impl RuleBook {
 
     /// Finds a rule by name.
     pub fn find(&self, name: &str) -> Option<(RuleIx, &Rule)> {
-        let place = self.rules.iter().position(|rule| rule.spec.name == name)?;
-        Some((RuleIx::try_from(place).ok()?, &self.rules[place]))
+        let ix = *self.by_name.get(name)?;
+        Some((ix, &self.rules[ix as usize]))
     }
 
     fn finish(&mut self) {
         for scope in &mut self.scopes {
             let repeated = scope.repeated.iter_mut().map(|(_, sorted)| sorted);
-            for sorted in scope.thresholds.values_mut().chain(repeated) {
+            for sorted in scope.thresholds.iter_mut().chain(repeated) {
                 sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             }
+            let fewest = scope.repeated.iter().filter_map(|(_, sorted)| sorted.first());
+            scope.fewest_repeats = fewest.map(|(at, _)| *at).fold(f64::INFINITY, f64::min);
         }
     }
 }

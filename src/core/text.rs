@@ -121,10 +121,19 @@ pub fn utf16_len(text: &str) -> usize {
 ///
 /// For previews only: an action that a person approves is never shown through this.
 pub fn clip(text: &str, max: usize) -> String {
-    if text.chars().count() <= max {
-        return text.to_owned();
-    }
-    let mut out: String = text.chars().take(max.saturating_sub(1)).collect();
-    out.push('…');
+    let mut out = String::new();
+    push_clipped(&mut out, text, max);
     out
+}
+
+/// Appends to `out` what [`clip`] makes of `text`.
+pub fn push_clipped(out: &mut String, text: &str, max: usize) {
+    // A text of at most `max` bytes has at most `max` characters.
+    if text.len() <= max || text.chars().nth(max).is_none() {
+        out.push_str(text);
+        return;
+    }
+    let end = text.char_indices().nth(max.saturating_sub(1)).map_or(0, |(at, _)| at);
+    out.push_str(&text[..end]);
+    out.push('…');
 }

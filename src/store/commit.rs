@@ -425,7 +425,7 @@ fn cost_model(world: &World, key: &crate::core::world::CellKey) -> Option<CostMo
     Some(CostModel {
         at: key.at.0,
         agent: world.agent_key(key.agent),
-        model: key.model.clone(),
+        model: key.model.to_string(),
         task: task.unwrap_or_default(),
         sums: *world.ledger.get(key)?,
     })

@@ -237,11 +237,10 @@ pub(super) fn logs(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let ix = f.w.session_named(needed(call)?)?;
     let wanted = call.line.word(1).and_then(|n| n.parse().ok()).unwrap_or(20_usize).clamp(1, 40);
     let session = &f.w.sessions[ix];
-    let skip = session.lines.len().saturating_sub(wanted);
     answer(Content::Logs(LogsView {
         agent: f.w.agents.get(session.agent).map(|a| f.w.who(a)).unwrap_or_default(),
         session: session.short(),
-        lines: session.lines.iter().skip(skip).cloned().collect(),
+        lines: session.lines.last(wanted).collect(),
         at: f.at,
     }))
 }

@@ -55,11 +55,9 @@ impl World {
         if let Some(short) = name.strip_prefix('#') {
             return self.session_named(short).map(|ix| self.sessions[ix].agent);
         }
-        if let Some((runtime, id)) = name.split_once('/') {
-            let key = (runtime.to_owned(), id.to_owned());
-            if let Some(ix) = self.index.agents.get(&key) {
-                return Ok(*ix);
-            }
+        let whole = name.split_once('/').and_then(|(runtime, id)| self.agent(runtime, id));
+        if let Some(ix) = whole {
+            return Ok(ix);
         }
         let wanted = name.to_lowercase();
         let names: Vec<(String, Ix<Agent>)> = self

@@ -1,5 +1,7 @@
 //! Rows and labels made from the World, for lists, cards and read models alike.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::{AgentRow, FaultView, SessionRow, TaskLabel, TaskRow, Who};
@@ -15,9 +17,9 @@ use crate::core::world::{Agent, Basis, Session, Task, World};
 /// make the same text: further lines of a value are indented, and a text that could be taken for another
 /// kind of value is in quotes.
 pub fn action_text(action: &Action) -> (String, String) {
-    let field = |name: &str| action.input.get(name).and_then(Value::as_str);
-    if let Some(command) = field("command") {
-        return (command.to_owned(), command.to_owned());
+    let headline = action_headline(&action.tool, &action.input);
+    if let Some(command) = command(&action.input) {
+        return (headline.into_owned(), command.to_owned());
     }
     let whole = match &action.input {
         Value::Null => String::new(),
@@ -29,9 +31,21 @@ pub fn action_text(action: &Action) -> (String, String) {
             .join("\n"),
         other => other.to_string(),
     };
+    (headline.into_owned(), whole)
+}
+
+/// An action in one line: the command, or the tool and what it is about.
+pub fn action_headline<'a>(tool: &'a str, input: &'a Value) -> Cow<'a, str> {
+    if let Some(command) = command(input) {
+        return command.into();
+    }
+    let field = |name: &str| input.get(name).and_then(Value::as_str);
     let about = ["file_path", "path", "notebook_path", "url", "query", "pattern"].into_iter().find_map(field);
-    let headline = about.map_or_else(|| action.tool.clone(), |about| format!("{} {about}", action.tool));
-    (headline, whole)
+    about.map_or(tool.into(), |about| format!("{tool} {about}").into())
+}
+
+fn command(input: &Value) -> Option<&str> {
+    input.get("command").and_then(Value::as_str)
 }
 
 /// The name of an argument, in quotes unless it is a plain word.

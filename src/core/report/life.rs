@@ -42,7 +42,9 @@ impl Fold<'_> {
         let about_it = &mut self.w.sessions[session];
         about_it.status = status;
         about_it.phase.clone_from(&phase);
-        about_it.ended = None;
+        if about_it.ended.take().is_some() {
+            self.w.agents[about_it.agent].open_sessions += 1;
+        }
         self.w.agents[agent].phase = phase;
         self.report(agent, status, event);
     }
@@ -55,7 +57,8 @@ impl Fold<'_> {
         let session = &mut self.w.sessions[ix];
         session.status = status;
         session.phase = None;
-        session.ended = Some(about.time);
+        let owner = session.agent;
+        let was_open = session.ended.replace(about.time).is_none();
         if failed {
             session.fault.clone_from(&event.error);
         }
@@ -66,8 +69,10 @@ impl Fold<'_> {
         let measure = if failed { Measure::Failed } else { Measure::Succeeded };
         self.measure(&about.scopes(), measure, 1, about.when);
         self.cancel_open_questions(ix);
-        let others = self.w.sessions.iter().any(|(other, s)| other != ix && s.agent == agent && s.ended.is_none());
-        if !others {
+        if was_open {
+            self.w.agents[owner].open_sessions -= 1;
+        }
+        if self.w.agents[agent].open_sessions == 0 {
             self.w.agents[agent].phase = None;
             self.w.agents[agent].pause = None;
             self.report(agent, status, event);
@@ -170,8 +175,7 @@ impl Fold<'_> {
     pub(super) fn handoff(&mut self, about: &About, event: &Event) {
         let (Some(task), Some(to)) = (about.task, &event.to) else { return };
         let Some(from) = about.agent else { return };
-        let runtime = self.w.agents[from].runtime.clone();
-        if let Some(to) = self.w.index.agents.get(&(runtime, to.id.clone())).copied() {
+        if let Some(to) = self.w.agent(&self.w.agents[from].runtime, &to.id) {
             self.w.agents[to].task = Some(task);
             self.w.tasks[task].link(None, to);
             self.out.changed.agent(to);

@@ -5,7 +5,6 @@ use crate::core::event::Event;
 use crate::core::money::{Micros, Sums, Tokens};
 use crate::core::signal::Measure;
 use crate::core::step::Fold;
-use crate::core::text;
 use crate::core::time::Span;
 use crate::core::world::{Basis, Scope};
 
@@ -15,20 +14,20 @@ impl Fold<'_> {
         if !event.usage.as_ref().is_some_and(|usage| usage.cumulative) {
             self.works(about, event);
         }
-        let model = event.model.clone().unwrap_or_default();
+        let model = event.model.as_deref().unwrap_or_default();
         let Some(usage) = &event.usage else {
-            self.book(about, &model, Sums { calls: 1, unpriced: 1, ..Sums::default() });
+            self.book(about, model, Sums { calls: 1, unpriced: 1, ..Sums::default() });
             return;
         };
         let (tokens, reported) = if usage.cumulative {
-            self.beyond_last_total(about, &model, usage.tokens(), usage.cost)
+            self.beyond_last_total(about, model, usage.tokens(), usage.cost)
         } else {
             (usage.tokens(), usage.cost)
         };
         if usage.cumulative && tokens == Tokens::default() && reported.is_none_or(|c| c == Micros(0)) {
             return;
         }
-        let computed = self.w.policy.price_of(&model).price.map(|price| price.cost(&tokens));
+        let computed = self.w.policy.price_of(model).price.map(|price| price.cost(&tokens));
         let sums = Sums {
             calls: 1,
             unpriced: u64::from(reported.is_none() && computed.is_none()),
@@ -36,7 +35,7 @@ impl Fold<'_> {
             cost: reported.or(computed).unwrap_or_default(),
         };
         self.note_basis(about, reported, computed);
-        self.book(about, &model, sums);
+        self.book(about, model, sums);
     }
 
     /// What running totals have grown by since the last report. Reported totals may also be lowered by
@@ -97,12 +96,12 @@ impl Fold<'_> {
         let Some(agent) = about.agent else { return };
         self.w.agents[agent].sums += sums;
         if let Some(task) = about.task {
-            let family = self.w.policy.price_of(model).family.to_owned();
+            let family = self.w.policy.price_of(model).family;
             let task = &mut self.w.tasks[task];
             task.sums += sums;
             *task.agent_sums(agent) += sums;
             if !family.is_empty() {
-                task.used_family(&family);
+                task.used_family(family);
             }
         }
         let cell = self.w.ledger.book(when, agent, model, about.task, sums);
@@ -119,16 +118,7 @@ impl Fold<'_> {
         }
         let Some(ix) = about.session else { return };
         let session = &mut self.w.sessions[ix];
-        session.used_tool(&tool.name);
-        let action = crate::core::event::Action {
-            tool: tool.name.clone(),
-            input: tool.input.clone().unwrap_or_default(),
-            cwd: None,
-            target: None,
-        };
-        let (headline, _) = crate::core::message::action_text(&action);
-        let headline = if headline.starts_with(&tool.name) { headline } else { format!("{}: {headline}", tool.name) };
-        session.last_call = Some(text::clip(&headline, 200));
+        session.called(tool);
         if let Some(digest) = tool.digest {
             session.calls.started(digest.head(), about.when);
             self.call_repeated(Scope::Session(ix));

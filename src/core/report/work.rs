@@ -126,14 +126,14 @@ impl Fold<'_> {
 
     /// Draws the card of a task anew, where its state has changed.
     pub(super) fn redraw_task(&mut self, ix: Ix<Task>) {
-        let Some(card) = self.w.tasks.get(ix).and_then(|t| t.card) else { return };
-        let now = self.at;
-        let Some(Content::TaskCard(new)) = self.w.task_card_content(ix, now) else { return };
+        let Some(task) = self.w.tasks.get(ix) else { return };
+        let Some(card) = task.card else { return };
         let Some(Content::TaskCard(old)) = self.w.cards.get(&card).map(|c| &c.content) else { return };
+        let agents = task.agents.iter().filter_map(|(a, _)| self.w.agents.get(*a)).map(|a| &a.name);
         // Money and minutes alone are no reason to edit a card: they would change it with every call.
-        let moved = old.column != new.column || old.steps != new.steps || old.agents != new.agents;
-        if moved {
-            self.revise(card, Content::TaskCard(new), Vec::new());
+        let moved = old.column != task.column || old.steps != task.steps || !agents.eq(&old.agents);
+        if moved && let Some(new) = self.w.task_card_content(ix, self.at) {
+            self.revise(card, new, Vec::new());
         }
     }
 

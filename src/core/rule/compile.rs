@@ -62,6 +62,8 @@ impl RuleBook {
         let rule = assemble(spec.clone(), expression, found, texts, moments);
         let ix = RuleIx::try_from(self.rules.len()).unwrap_or(RuleIx::MAX);
         self.scopes[spec.per as usize].list(ix, &rule);
+        // Of rules with the same name, the first is the one that is found.
+        self.by_name.entry(rule.spec.name.clone()).or_insert(ix);
         self.rules.push(rule);
         Ok(())
     }
@@ -101,12 +103,12 @@ impl ScopeIndex {
             match (signal, plain) {
                 (Signal::Sum(window, scale), Some(threshold)) => {
                     let at = threshold * scale;
-                    self.thresholds.entry(*window).or_default().push((at, ix));
+                    self.thresholds[usize::from(*window)].push((at, ix));
                 }
-                (Signal::Sum(window, _), None) => listed(self.readers.entry(*window).or_default(), ix),
+                (Signal::Sum(window, _), None) => listed(&mut self.readers[usize::from(*window)], ix),
                 (Signal::Ratio(_, windows), _) => {
                     for window in windows {
-                        listed(self.readers.entry(*window).or_default(), ix);
+                        listed(&mut self.readers[usize::from(*window)], ix);
                     }
                 }
                 (Signal::Repeats(span), Some(threshold)) if !rule.decays => {

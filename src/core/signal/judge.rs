@@ -3,10 +3,10 @@
 //! Within one input everything is judged once, at its end, so that a rule sees the state that the
 //! input leaves behind and never a half-applied one.
 
-use super::{Gauge, Measure, Ratio, Signal, Signals, TextSignal, Timed, WindowIx};
+use super::{Calls, Gauge, Measure, Ratio, Signal, Signals, TextSignal, Timed, WindowIx};
 use crate::core::arena::Ix;
 use crate::core::policy::ScopeKind;
-use crate::core::rule::{Reading, Rule, RuleIx, ScopeIndex};
+use crate::core::rule::{Reading, Rule, RuleBook, RuleIx, ScopeIndex};
 use crate::core::schedule::Timer;
 use crate::core::step::Fold;
 use crate::core::time::{Span, Ts};
@@ -25,12 +25,18 @@ impl World {
 
     /// The signals of a scope; `None` when it is gone.
     pub fn signals_mut(&mut self, scope: Scope) -> Option<&mut Signals> {
-        match scope {
+        self.rules_and_signals(scope).1
+    }
+
+    /// The rules, and the signals of a scope to be changed under them.
+    fn rules_and_signals(&mut self, scope: Scope) -> (&RuleBook, Option<&mut Signals>) {
+        let signals = match scope {
             Scope::Agent(ix) => self.agents.get_mut(ix).map(|a| &mut a.signals),
             Scope::Session(ix) => self.sessions.get_mut(ix).map(|s| &mut s.signals),
             Scope::Task(ix) => self.tasks.get_mut(ix).map(|t| &mut t.signals),
             Scope::Fleet => Some(&mut self.fleet),
-        }
+        };
+        (&self.rules, signals)
     }
 
     /// Since when the oldest open approval of an agent waits.
@@ -98,13 +104,17 @@ impl<'a> ScopeReading<'a> {
         }
     }
 
-    fn repeats(&self, span: Span) -> u32 {
+    /// The tool calls of the session that the scope is about.
+    fn calls(&self) -> Option<&Calls> {
         let session = match self.scope {
             Scope::Session(ix) => Some(ix),
             _ => self.agent().and_then(|a| a.session),
         };
-        let session = session.and_then(|ix| self.world.sessions.get(ix));
-        session.map_or(0, |s| s.calls.most(span, self.now))
+        self.world.sessions.get(session?).map(|s| &s.calls)
+    }
+
+    fn repeats(&self, span: Span) -> u32 {
+        self.calls().map_or(0, |calls| calls.most(span, self.now))
     }
 
     fn gauge(&self, gauge: &Gauge) -> f64 {
@@ -175,16 +185,17 @@ impl Fold<'_> {
         if amount == 0 {
             return;
         }
-        let rules = self.w.rules.clone();
+        let now = self.at;
         for scope in scopes {
+            let (rules, signals) = self.w.rules_and_signals(*scope);
             let index = rules.scope(scope.kind());
-            for window in index.windows_of(measure) {
+            let windows = index.windows_of(measure);
+            let Some(signals) = signals.filter(|_| !windows.is_empty()) else { continue };
+            for window in windows {
                 let spec = &index.windows[usize::from(*window)];
-                let now = self.at;
-                let Some(signals) = self.w.signals_mut(*scope) else { continue };
                 let (before, after) = signals.windows.add(*window, spec, when, now, amount);
                 for rule in index.crossed(*window, before, after) {
-                    self.suspect(*scope, rule);
+                    note(&mut self.suspects, *scope, rule);
                 }
             }
         }
@@ -192,28 +203,28 @@ impl Fold<'_> {
 
     /// A word or a gauge of `scope` has changed.
     pub fn fact_changed(&mut self, scope: Scope) {
-        let rules = self.w.rules.clone();
-        for rule in &rules.scope(scope.kind()).facts {
-            self.suspect(scope, *rule);
+        for rule in &self.w.rules.scope(scope.kind()).facts {
+            note(&mut self.suspects, scope, *rule);
         }
     }
 
     /// A tool call was started in `scope`.
     pub fn call_repeated(&mut self, scope: Scope) {
-        let rules = self.w.rules.clone();
-        let index = rules.scope(scope.kind());
+        let index = self.w.rules.scope(scope.kind());
         let reading = ScopeReading::new(self.w, scope, self.at);
-        let reached: Vec<RuleIx> = index.reached(|span| f64::from(reading.repeats(span))).collect();
-        for rule in reached.iter().chain(&index.repeats) {
-            self.suspect(scope, *rule);
+        if reading.calls().is_some_and(|calls| f64::from(calls.at_most()) >= index.fewest_repeats) {
+            for rule in index.reached(|span| f64::from(reading.repeats(span))) {
+                note(&mut self.suspects, scope, rule);
+            }
+        }
+        for rule in &index.repeats {
+            note(&mut self.suspects, scope, *rule);
         }
     }
 
     /// The rule may have changed for the scope.
     pub fn suspect(&mut self, scope: Scope, rule: RuleIx) {
-        if !self.suspects.contains(&(scope, rule)) {
-            self.suspects.push((scope, rule));
-        }
+        note(&mut self.suspects, scope, rule);
     }
 
     /// Judges everything that this input may have changed for `scopes`, and sets the next deadline.
@@ -231,11 +242,11 @@ impl Fold<'_> {
 
     /// Rules with an open alert: any sign of life may end it.
     fn suspect_open(&mut self, scope: Scope) {
-        let open = self.w.signals(scope).map(|s| s.open.clone()).unwrap_or_default();
-        for number in open {
-            let rule = self.w.alerts.get(&number).and_then(|a| self.w.rules.find(&a.rule));
+        let Some(signals) = self.w.signals(scope) else { return };
+        for number in &signals.open {
+            let rule = self.w.alerts.get(number).and_then(|a| self.w.rules.find(&a.rule));
             if let Some((ix, _)) = rule {
-                self.suspect(scope, ix);
+                note(&mut self.suspects, scope, ix);
             }
         }
     }
@@ -258,17 +269,15 @@ impl Fold<'_> {
         if let Scope::Agent(ix) = scope {
             self.notice_silence(ix);
         }
-        let rules = self.w.rules.clone();
-        for rule in &rules.scope(scope.kind()).timed {
-            self.suspect(scope, *rule);
+        for rule in &self.w.rules.scope(scope.kind()).timed {
+            note(&mut self.suspects, scope, *rule);
         }
         self.judge_all(&[scope]);
     }
 
     /// Sets the deadline at which something may be true of `scope` by mere passing of time.
     pub fn watch(&mut self, scope: Scope) {
-        let index = self.w.rules.clone();
-        let index = index.scope(scope.kind());
+        let index = self.w.rules.scope(scope.kind());
         if index.is_empty() && scope.kind() != ScopeKind::Agent {
             return;
         }
@@ -360,6 +369,13 @@ impl Fold<'_> {
             self.out.changed.agent(ix);
             self.fact_changed(Scope::Agent(ix));
         }
+    }
+}
+
+/// Adds a rule to those that are judged at the end, once.
+fn note(suspects: &mut Vec<(Scope, RuleIx)>, scope: Scope, rule: RuleIx) {
+    if !suspects.contains(&(scope, rule)) {
+        suspects.push((scope, rule));
     }
 }
 

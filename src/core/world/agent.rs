@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::snapshot::in_json;
 use super::{Session, Task};
 use crate::core::arena::Ix;
 use crate::core::event::{AgentRef, Fault};
@@ -37,11 +38,14 @@ pub struct Agent {
     /// Since when it is in that state.
     pub since: Ts,
     /// What went wrong last, while it matters.
+    #[serde(with = "in_json")]
     pub fault: Option<Fault>,
     /// Model it used last.
     pub model: Option<String>,
     /// Its current or last session.
     pub session: Option<Ix<Session>>,
+    /// How many of the sessions that began as its own have not ended.
+    pub open_sessions: u32,
     /// Its current or last task.
     pub task: Option<Ix<Task>>,
     /// All that it has used.
@@ -93,6 +97,7 @@ impl Agent {
             fault: None,
             model: None,
             session: None,
+            open_sessions: 0,
             task: None,
             sums: Sums::default(),
             first_seen: at,

@@ -53,7 +53,12 @@ impl Fold<'_> {
         for ix in old {
             self.close_scope(Scope::Session(ix));
             let Some(session) = self.w.sessions.remove(ix) else { continue };
-            self.w.index.sessions.remove(&(session.runtime, session.id));
+            self.w.index.sessions.remove(&session, ix);
+            if session.ended.is_none()
+                && let Some(agent) = self.w.agents.get_mut(session.agent)
+            {
+                agent.open_sessions -= 1;
+            }
             self.w.forget_session_links(ix);
             for approval in self.w.approvals.values_mut().filter(|a| a.session == Some(ix)) {
                 approval.session = None;
@@ -79,7 +84,7 @@ impl Fold<'_> {
         for ix in old {
             self.close_scope(Scope::Task(ix));
             let Some(task) = self.w.tasks.remove(ix) else { continue };
-            self.w.index.tasks.remove(&task.id);
+            self.w.index.tasks.remove(&task, ix);
             self.w.forget_task_links(ix);
         }
     }
@@ -96,7 +101,7 @@ impl Fold<'_> {
         for ix in old {
             self.close_scope(Scope::Agent(ix));
             let Some(agent) = self.w.agents.remove(ix) else { continue };
-            self.w.index.agents.remove(&(agent.runtime, agent.id));
+            self.w.index.agents.remove(&agent, ix);
             // Its place may be given to another agent, which the alert is not about.
             for alert in self.w.alerts.values_mut().filter(|a| a.agent == Some(ix)) {
                 alert.agent = None;

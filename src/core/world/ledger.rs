@@ -4,10 +4,15 @@
 //! Older than two days, cells are merged across tasks and into whole hours; older than eight days they
 //! are forgotten here, the store's table being the history. Merging keeps every sum.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher as _;
+use std::sync::Arc;
 
+use hashbrown::HashTable;
+use serde::ser::SerializeSeq as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::index::HASH;
 use super::{Agent, Task};
 use crate::core::arena::Ix;
 use crate::core::money::Sums;
@@ -26,7 +31,7 @@ pub struct CellKey {
     /// Who spent.
     pub agent: Ix<Agent>,
     /// On which model, as the runtime spells it; empty when it did not say.
-    pub model: String,
+    pub model: Arc<str>,
     /// For what.
     pub task: Option<Ix<Task>>,
 }
@@ -34,27 +39,74 @@ pub struct CellKey {
 /// A cell with its sums.
 pub type Cell = (CellKey, Sums);
 
-/// All cells.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ledger(BTreeMap<CellKey, Sums>);
+/// All cells, by their beginning.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    times: BTreeMap<Ts, Cells>,
+    /// The names of models, so that cells share them.
+    models: BTreeSet<Arc<str>>,
+}
+
+/// Cells of one beginning, in the order in which they were first booked on.
+#[derive(Clone, Debug, Default)]
+struct Cells {
+    list: Vec<Cell>,
+    places: HashTable<u32>,
+}
+
+impl Cells {
+    fn hash(agent: Ix<Agent>, model: &str, task: Option<Ix<Task>>) -> u64 {
+        HASH.hash_one((agent, model, task))
+    }
+
+    fn find(&self, agent: Ix<Agent>, model: &str, task: Option<Ix<Task>>) -> Option<usize> {
+        let same = |place: &u32| {
+            let (key, _) = &self.list[*place as usize];
+            key.agent == agent && key.task == task && *key.model == *model
+        };
+        self.places.find(Self::hash(agent, model, task), same).map(|place| *place as usize)
+    }
+
+    fn add(&mut self, key: CellKey, sums: Sums) {
+        if let Some(place) = self.find(key.agent, &key.model, key.task) {
+            self.list[place].1 += sums;
+            return;
+        }
+        let place = u32::try_from(self.list.len()).expect("fewer than 2^32 cells fit in memory");
+        let hash = Self::hash(key.agent, &key.model, key.task);
+        self.list.push((key, sums));
+        let list = &self.list;
+        self.places.insert_unique(hash, place, |place| {
+            let (key, _) = &list[*place as usize];
+            Self::hash(key.agent, &key.model, key.task)
+        });
+    }
+}
 
 impl Ledger {
     /// Books `sums` at `at`. Returns the cell's key.
     pub fn book(&mut self, at: Ts, agent: Ix<Agent>, model: &str, task: Option<Ix<Task>>, sums: Sums) -> CellKey {
-        let key = CellKey { at: floor(at, QUARTER), agent, model: model.to_owned(), task };
-        *self.0.entry(key.clone()).or_default() += sums;
+        let at = floor(at, QUARTER);
+        let cells = self.times.entry(at).or_default();
+        if let Some(place) = cells.find(agent, model, task) {
+            let (key, booked) = &mut cells.list[place];
+            *booked += sums;
+            return key.clone();
+        }
+        let key = CellKey { at, agent, model: shared(&mut self.models, model), task };
+        cells.add(key.clone(), sums);
         key
     }
 
     /// The sums of a cell.
     pub fn get(&self, key: &CellKey) -> Option<&Sums> {
-        self.0.get(key)
+        let cells = self.times.get(&key.at)?;
+        cells.find(key.agent, &key.model, key.task).map(|place| &cells.list[place].1)
     }
 
-    /// Cells that begin at or after `from`.
+    /// Cells that begin at or after `from`, in order of their beginning.
     pub fn since(&self, from: Ts) -> impl Iterator<Item = (&CellKey, &Sums)> {
-        // Every key at or after the first instant of `from` sorts at or after this one.
-        self.0.iter().skip_while(move |(key, _)| key.at < from)
+        self.times.range(from..).flat_map(|(_, cells)| &cells.list).map(|(key, sums)| (key, sums))
     }
 
     /// The sum of everything since `from`.
@@ -68,30 +120,55 @@ impl Ledger {
     /// Merges what is old and forgets what is very old.
     pub fn compact(&mut self, now: Ts) {
         let (fine, kept) = (floor(now.minus(FINE), Span::hours(1)), now.minus(KEPT));
-        for (key, sums) in std::mem::take(&mut self.0) {
-            if key.at < kept {
-                continue;
+        for (at, cells) in std::mem::take(&mut self.times) {
+            if at >= fine {
+                self.times.insert(at, cells);
+            } else if at >= kept {
+                let hour = floor(at, Span::hours(1));
+                let merged = self.times.entry(hour).or_default();
+                for (key, sums) in cells.list {
+                    merged.add(CellKey { at: hour, task: None, ..key }, sums);
+                }
             }
-            let key =
-                if key.at < fine { CellKey { at: floor(key.at, Span::hours(1)), task: None, ..key } } else { key };
-            *self.0.entry(key).or_default() += sums;
         }
+        // Nothing but this set knows a name that no cell has.
+        self.models.retain(|model| Arc::strong_count(model) > 1);
     }
+}
+
+/// The one copy of `model` that all cells share.
+fn shared(models: &mut BTreeSet<Arc<str>>, model: &str) -> Arc<str> {
+    if let Some(known) = models.get(model) {
+        return known.clone();
+    }
+    let new: Arc<str> = model.into();
+    models.insert(new.clone());
+    new
 }
 
 fn floor(at: Ts, step: Span) -> Ts {
     Ts(at.0.div_euclid(step.0) * step.0)
 }
 
-/// As a list of pairs: JSON has no maps with such keys.
+/// As a list of pairs: the order of the cells is all there is to know.
 impl Serialize for Ledger {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        self.0.iter().collect::<Vec<_>>().serialize(to)
+        let count = self.times.values().map(|cells| cells.list.len()).sum();
+        let mut list = to.serialize_seq(Some(count))?;
+        for cell in self.times.values().flat_map(|cells| &cells.list) {
+            list.serialize_element(cell)?;
+        }
+        list.end()
     }
 }
 
 impl<'de> Deserialize<'de> for Ledger {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Ok(Self(Vec::<Cell>::deserialize(from)?.into_iter().collect()))
+        let mut ledger = Self::default();
+        for (mut key, sums) in Vec::<Cell>::deserialize(from)? {
+            key.model = shared(&mut ledger.models, &key.model);
+            ledger.times.entry(key.at).or_default().add(key, sums);
+        }
+        Ok(ledger)
     }
 }

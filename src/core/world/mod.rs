@@ -6,19 +6,24 @@
 
 mod agent;
 mod forget;
+mod index;
 mod ledger;
+mod lines;
 mod session;
+mod snapshot;
 mod task;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 pub use agent::{Agent, Pause};
 pub use forget::FORGET_EVERY;
+pub use index::{Episode, Index, Named, Names};
 pub use ledger::{Cell, CellKey, Ledger, QUARTER};
-pub use session::{Basis, Grant, LogLine, MAX_GRANTS, Session, merge_progress};
+pub use lines::{Lines, LogLine};
+pub use session::{Basis, Grant, MAX_GRANTS, Session, merge_progress};
 pub use task::{Column, StepState, Task};
 
 use super::alert::Alert;
@@ -77,7 +82,7 @@ pub struct Counters {
     pub unknown_events: u64,
 }
 
-/// The fold of the log.
+/// The fold of the log. What there is much of is skipped here: a snapshot has it apart.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct World {
     /// Time of the newest input; never goes back.
@@ -87,14 +92,19 @@ pub struct World {
     /// The policy in force.
     pub policy: Arc<Policy>,
     /// Who works.
+    #[serde(skip)]
     pub agents: Arena<Agent>,
     /// Their runs.
+    #[serde(skip)]
     pub sessions: Arena<Session>,
     /// What they work on.
+    #[serde(skip)]
     pub tasks: Arena<Task>,
     /// What rules read of everything together.
+    #[serde(skip)]
     pub fleet: Signals,
     /// Money by time, agent, model and task.
+    #[serde(skip)]
     pub ledger: Ledger,
     /// Alerts that are open or recently resolved, by number.
     pub alerts: BTreeMap<u64, Alert>,
@@ -114,6 +124,7 @@ pub struct World {
     /// Links and sessions of the page.
     pub signins: SignIns,
     /// Deadlines.
+    #[serde(skip)]
     pub schedule: Schedule,
     /// End of the audit chain.
     pub audit: ChainHead,
@@ -127,55 +138,14 @@ pub struct World {
     pub index: Index,
 }
 
-/// Lookups that are rebuilt from the rest after a snapshot is read.
-#[derive(Clone, Debug, Default)]
-pub struct Index {
-    /// Agents by (runtime, identifier).
-    pub agents: HashMap<(String, String), Ix<Agent>>,
-    /// Sessions by (runtime, identifier).
-    pub sessions: HashMap<(String, String), Ix<Session>>,
-    /// Tasks by identifier.
-    pub tasks: HashMap<String, Ix<Task>>,
-    /// Approvals by (runtime, identifier).
-    pub approvals: HashMap<(String, String), u64>,
-    /// Alerts that are open or may be reopened, by rule and scope.
-    pub alerts: HashMap<(String, Scope), u64>,
-}
-
 impl World {
-    /// The format of [`World::write`]; a snapshot of another format is not read.
-    pub const FORMAT: u32 = 1;
-
-    /// Writes the World down.
-    ///
-    /// # Errors
-    /// When serialisation fails, which no World that a fold can reach does.
-    pub fn write(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(self)
-    }
-
-    /// Reads back what [`World::write`] wrote.
-    ///
-    /// # Errors
-    /// When the bytes are not a World of this format.
-    pub fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        let mut world: Self = serde_json::from_slice(bytes)?;
-        world.rules = Arc::new(RuleBook::compile_lossy(&world.policy.rules));
-        world.index = world.rebuilt_index();
-        Ok(world)
-    }
-
     fn rebuilt_index(&self) -> Index {
-        let mut index = Index::default();
-        for (ix, agent) in self.agents.iter() {
-            index.agents.insert((agent.runtime.clone(), agent.id.clone()), ix);
-        }
-        for (ix, session) in self.sessions.iter() {
-            index.sessions.insert((session.runtime.clone(), session.id.clone()), ix);
-        }
-        for (ix, task) in self.tasks.iter() {
-            index.tasks.insert(task.id.clone(), ix);
-        }
+        let mut index = Index {
+            agents: Names::of(&self.agents),
+            sessions: Names::of(&self.sessions),
+            tasks: Names::of(&self.tasks),
+            ..Index::default()
+        };
         for (number, approval) in &self.approvals {
             index.approvals.insert((approval.runtime.clone(), approval.external.clone()), *number);
         }
@@ -183,6 +153,21 @@ impl World {
             index.alerts.insert((alert.rule.clone(), alert.scope), *number);
         }
         index
+    }
+
+    /// An agent by its runtime and its identifier there.
+    pub fn agent(&self, runtime: &str, id: &str) -> Option<Ix<Agent>> {
+        self.index.agents.find(&self.agents, (runtime, id))
+    }
+
+    /// A session by its runtime and its identifier there.
+    pub fn session(&self, runtime: &str, id: &str) -> Option<Ix<Session>> {
+        self.index.sessions.find(&self.sessions, (runtime, id))
+    }
+
+    /// A task by its identifier.
+    pub fn task(&self, id: &str) -> Option<Ix<Task>> {
+        self.index.tasks.find(&self.tasks, ("", id))
     }
 
     /// The next deadline.

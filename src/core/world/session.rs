@@ -3,19 +3,20 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Agent, Task};
+use super::snapshot::in_json;
+use super::{Agent, Lines, Task};
 use crate::core::arena::Ix;
 use crate::core::digest::Digest;
-use crate::core::event::{Fault, Progress, StepRef};
+use crate::core::event::{Fault, Progress, StepRef, ToolCall};
+use crate::core::message::action_headline;
 use crate::core::money::{Micros, Sums, Tokens};
 use crate::core::signal::{Calls, Signals};
 use crate::core::status::Status;
 use crate::core::text;
 use crate::core::time::Ts;
 
-/// Lines that `/logs` can show.
-const MAX_LINES: usize = 40;
 /// Runs of equal tools that a card shows.
 const MAX_TOOL_RUNS: usize = 4;
 /// Grants that a session can have.
@@ -59,10 +60,13 @@ pub struct Session {
     /// Last running totals by model, of runtimes that report those.
     pub totals: Vec<(String, Tokens, Option<Micros>)>,
     /// Stage.
+    #[serde(with = "in_json")]
     pub step: Option<StepRef>,
     /// How far it is.
+    #[serde(with = "in_json")]
     pub progress: Progress,
     /// What went wrong.
+    #[serde(with = "in_json")]
     pub fault: Option<Fault>,
     /// Last tool calls, for loops.
     pub calls: Calls,
@@ -71,7 +75,7 @@ pub struct Session {
     /// Last runs of equal tools, for cards.
     pub tool_runs: VecDeque<(String, u32)>,
     /// Last lines, for `/logs`.
-    pub lines: VecDeque<LogLine>,
+    pub lines: Lines,
     /// Actions that a person has approved for the whole session.
     pub grants: Vec<Grant>,
     /// Control calls that wait for its next sign of life, by outbox row.
@@ -91,15 +95,6 @@ pub enum Basis {
     Computed,
     /// As the runtime says.
     Reported,
-}
-
-/// One line of a session's log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogLine {
-    /// When.
-    pub at: Ts,
-    /// What. Hostile.
-    pub text: String,
 }
 
 /// An action that is approved without asking again in this session.
@@ -146,7 +141,7 @@ impl Session {
             calls: Calls::default(),
             last_call: None,
             tool_runs: VecDeque::new(),
-            lines: VecDeque::new(),
+            lines: Lines::default(),
             grants: Vec::new(),
             mailbox: Vec::new(),
             signals: Signals::default(),
@@ -159,16 +154,18 @@ impl Session {
         self.id.chars().take(if whole { 12 } else { 8 }).collect()
     }
 
-    /// Adds a line to the log.
-    pub fn log(&mut self, at: Ts, line: &str) {
-        if self.lines.len() == MAX_LINES {
-            self.lines.pop_front();
-        }
-        self.lines.push_back(LogLine { at, text: text::clip(line, 300) });
+    /// Keeps what was called for cards, and counts the tool among the last ones.
+    pub fn called(&mut self, tool: &ToolCall) {
+        let headline = action_headline(&tool.name, tool.input.as_ref().unwrap_or(&Value::Null));
+        let named = headline.starts_with(&tool.name);
+        let headline = if named { headline } else { format!("{}: {headline}", tool.name).into() };
+        let line = self.last_call.get_or_insert_default();
+        line.clear();
+        text::push_clipped(line, &headline, 200);
+        self.used_tool(&tool.name);
     }
 
-    /// Counts a tool call among the last ones.
-    pub fn used_tool(&mut self, name: &str) {
+    fn used_tool(&mut self, name: &str) {
         match self.tool_runs.back_mut() {
             Some((last, count)) if last == name => *count += 1,
             _ => {

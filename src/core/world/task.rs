@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::snapshot::in_json;
 use super::{Agent, Session};
 use crate::core::arena::Ix;
 use crate::core::event::{Progress, TaskRef};
@@ -44,6 +45,7 @@ pub struct Task {
     /// All that was used for it.
     pub sums: Sums,
     /// How far it is.
+    #[serde(with = "in_json")]
     pub progress: Progress,
     /// Its stages.
     pub steps: Vec<StepState>,

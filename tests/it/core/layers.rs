@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 /// What the core may use besides itself.
 const CRATES: &[&str] = &[
     "cel",
+    "foldhash",
+    "hashbrown",
     "hex",
     "include_dir",
     "jiff",
+    "postcard",
     "regex",
     "serde",
     "serde_jcs",
