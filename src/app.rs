@@ -117,7 +117,12 @@ impl App {
         };
         let back = (back_stopper, tokio::spawn(courier.run(back_stop)));
         let front = vec![
-            tokio::spawn(http::serve::serve(listener, http::router(door.clone()), front_stop.clone())),
+            tokio::spawn(http::serve::serve(
+                listener,
+                http::router(door.clone()),
+                sources.entropy.clone(),
+                front_stop.clone(),
+            )),
             tokio::spawn(door.receiver().run(channels, front_stop.clone())),
             tokio::spawn(sweep_abandoned(door.clone(), front_stop.clone())),
             tokio::spawn(heartbeat::run(config.file.heartbeat.clone(), door.clone(), front_stop)),

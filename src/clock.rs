@@ -4,8 +4,8 @@
 //! clock that moves when they say so and an entropy that repeats itself.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -13,10 +13,26 @@ use tokio::sync::watch;
 use crate::core::time::{Span, Ts};
 
 /// Tells the time.
+///
+/// There are three answers. Decisions are made by [`Clock::now`], which never goes back: when the wall is set
+/// back, it goes on from where it was. What others have stamped is held against [`Clock::wall`]. And how long
+/// something takes is the difference of two [`Clock::monotonic`] readings.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// Now, by the wall.
+    /// Now, for decisions: the wall, but never earlier than before.
     fn now(&self) -> Ts;
+
+    /// What the wall says, which may jump either way.
+    fn wall(&self) -> Ts;
+
+    /// Time since some instant, which never jumps; it stands still while the machine sleeps.
+    fn monotonic(&self) -> Span;
+
+    /// Time since some instant, the machine's sleep included.
+    fn awake_or_not(&self) -> Span;
+
+    /// From here on, now is `at` or later.
+    fn not_before(&self, at: Ts);
 
     /// Returns once `at` has come.
     async fn sleep_until(&self, at: Ts);
@@ -28,14 +44,53 @@ pub trait Clock: Send + Sync {
 }
 
 /// The machine's clock.
-pub struct SystemClock;
+pub struct SystemClock {
+    started: Instant,
+    /// How far now is ahead of the monotonic reading, in milliseconds; only grows, so now never goes back.
+    ahead: AtomicI64,
+}
+
+impl SystemClock {
+    /// The machine's clock, whose now is the wall's until that is set back.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn new() -> Self {
+        Self { started: Instant::now(), ahead: AtomicI64::new(0) }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 #[async_trait]
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     fn now(&self) -> Ts {
+        // The wall is read first: were it read last, whatever lies between the readings would be added for good.
+        let wall = self.wall();
+        let passed = self.monotonic();
+        let ahead = wall.0.saturating_sub(passed.0);
+        Ts(passed.0.saturating_add(self.ahead.fetch_max(ahead, Ordering::Relaxed).max(ahead)))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    fn wall(&self) -> Ts {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ts(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn monotonic(&self) -> Span {
+        Span(i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn awake_or_not(&self) -> Span {
+        let reading = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Span(reading.tv_sec.saturating_mul(1000).saturating_add(reading.tv_nsec / 1_000_000))
+    }
+
+    fn not_before(&self, at: Ts) {
+        self.ahead.fetch_max(at.0.saturating_sub(self.monotonic().0), Ordering::Relaxed);
     }
 
     async fn sleep_until(&self, at: Ts) {
@@ -54,30 +109,77 @@ impl Clock for SystemClock {
 
 /// A clock that stands still until it is moved: for tests and for replaying a log.
 #[derive(Clone)]
-pub struct ManualClock(watch::Sender<Ts>);
+pub struct ManualClock(watch::Sender<Hands>);
+
+/// Where the hands of a [`ManualClock`] stand.
+#[derive(Clone, Copy)]
+struct Hands {
+    now: Ts,
+    wall: Ts,
+    monotonic: Span,
+    slept: Span,
+}
 
 impl ManualClock {
     /// A clock that stands at `at`.
     pub fn new(at: Ts) -> Self {
-        Self(watch::Sender::new(at))
+        Self(watch::Sender::new(Hands { now: at, wall: at, monotonic: Span(0), slept: Span(0) }))
     }
 
-    /// Moves it.
+    /// Lets time pass.
     pub fn advance(&self, span: Span) {
-        self.0.send_modify(|now| *now = now.plus(span));
+        self.0.send_modify(|hands| {
+            hands.monotonic = Span(hands.monotonic.0 + span.0);
+            hands.wall = hands.wall.plus(span);
+            hands.now = hands.now.plus(span).max(hands.wall);
+        });
+    }
+
+    /// Sets the wall forward or back, by milliseconds, while no time passes.
+    pub fn jump(&self, by: i64) {
+        self.0.send_modify(|hands| {
+            hands.wall = hands.wall.plus(Span(by));
+            hands.now = hands.now.max(hands.wall);
+        });
+    }
+
+    /// Lets the machine sleep: the wall goes on, what is monotonic does not.
+    pub fn suspend(&self, span: Span) {
+        self.0.send_modify(|hands| {
+            hands.slept = Span(hands.slept.0 + span.0);
+            hands.wall = hands.wall.plus(span);
+            hands.now = hands.now.max(hands.wall);
+        });
     }
 }
 
 #[async_trait]
 impl Clock for ManualClock {
     fn now(&self) -> Ts {
-        *self.0.borrow()
+        self.0.borrow().now
+    }
+
+    fn wall(&self) -> Ts {
+        self.0.borrow().wall
+    }
+
+    fn monotonic(&self) -> Span {
+        self.0.borrow().monotonic
+    }
+
+    fn awake_or_not(&self) -> Span {
+        let hands = *self.0.borrow();
+        Span(hands.monotonic.0 + hands.slept.0)
+    }
+
+    fn not_before(&self, at: Ts) {
+        self.0.send_modify(|hands| hands.now = hands.now.max(at));
     }
 
     async fn sleep_until(&self, at: Ts) {
-        let mut ticks = self.0.subscribe();
+        let mut moves = self.0.subscribe();
         // The sender lives in `self`, so waiting cannot fail while it is borrowed.
-        let _moved = ticks.wait_for(|now| *now >= at).await;
+        let _moved = moves.wait_for(|hands| hands.now >= at).await;
     }
 }
 
@@ -148,11 +250,16 @@ pub struct Sources {
 impl Sources {
     /// Those of the machine.
     pub fn system() -> Self {
-        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+        Self { clock: Arc::new(SystemClock::new()), entropy: Arc::new(SystemEntropy) }
     }
 
-    /// Now.
+    /// Now, for decisions; it never goes back.
     pub fn now(&self) -> Ts {
         self.clock.now()
+    }
+
+    /// What the wall says; what others have stamped, and what they will check, is held against it.
+    pub fn wall(&self) -> Ts {
+        self.clock.wall()
     }
 }

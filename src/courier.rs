@@ -272,7 +272,7 @@ impl Courier {
         let Some(runtime) = self.runtimes.get(&call.runtime) else {
             return ControlResult::Failed { error: format!("there is no runtime `{}` any more", call.runtime) };
         };
-        let result = runtime.control(call, now).instrument(debug_span!("control")).await;
+        let result = runtime.control(call, self.sources.wall()).instrument(debug_span!("control")).await;
         metrics::counter!("sereno_control_calls_total", "runtime" => call.runtime.clone(), "verb" => call.order.verb().as_str()).increment(1);
         result
     }

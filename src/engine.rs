@@ -4,6 +4,7 @@
 //! decisions and cursor are committed in one transaction with one sync, and only then does whoever
 //! appended get an answer. If that commit fails, the World in memory is thrown away and rebuilt.
 
+mod backlog;
 mod log;
 mod models;
 
@@ -23,14 +24,15 @@ use crate::core::world::World;
 use crate::stop::Stop;
 use crate::store::{self, Appended, Entry, Lease, Store, Writes, idempotency_key};
 
+pub use backlog::{DiskLevel, Urgency};
 pub use log::{AppendError, Log, NewInput};
 
 use log::{Answer, Request};
 
 /// Inputs that are committed together at most.
 const MAX_BATCH: usize = 512;
-/// Requests that may wait; more are refused.
-const MAX_WAITING: usize = 1024;
+/// Requests that may wait; more are refused, however urgent they are. The backlog refuses others much sooner.
+const MAX_WAITING: usize = 8192;
 /// A snapshot is written after so many inputs …
 const SNAPSHOT_INPUTS: u64 = 20_000;
 /// … or after this long, if there were any …
@@ -119,7 +121,7 @@ impl Engine {
             last_commit: last_commit.subscribe(),
             due: due.subscribe(),
         };
-        let log = Log::new(sender);
+        let log = Log::new(sender, clock.clone());
         let (snapshot_pos, snapshot_at) = (world.pos, clock.now());
         let models = Models::new(changed, clock.now());
         let engine = Self {
@@ -185,9 +187,10 @@ impl Engine {
         }
         let (inputs, doors): (Vec<Vec<NewInput>>, Vec<_>) = requests
             .into_iter()
-            .map(|request| {
-                let count = request.inputs.len();
-                (request.inputs, (request.done, count))
+            .map(|Request { inputs, done, waits }| {
+                drop(waits);
+                let count = inputs.len();
+                (inputs, (done, count))
             })
             .unzip();
         let inputs = inputs.into_iter().flatten().collect();

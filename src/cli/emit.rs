@@ -107,7 +107,7 @@ async fn send(config: &Config, args: &Args, body: &Value) -> Done {
     let mut request = reqwest::Client::new()
         .post(format!("{}/hooks/{name}", url.trim_end_matches('/')))
         .header("content-type", "application/json");
-    for (header, value) in sign(&key, &id, SystemClock.now(), text.as_bytes()) {
+    for (header, value) in sign(&key, &id, SystemClock::new().wall(), text.as_bytes()) {
         request = request.header(header, value);
     }
     let response = request

@@ -90,7 +90,7 @@ fn with_transcript(body: Value, event: &str) -> Value {
 }
 
 async fn send(args: &Args, body: &Value, token: &str, gate: bool) -> Result<String, String> {
-    let clock = SystemClock;
+    let clock = SystemClock::new();
     let deadline = clock.now().plus(args.patience);
     let delivery = random_hex(&SystemEntropy, 16);
     let client = reqwest::Client::builder()

@@ -1,7 +1,11 @@
 //! The door to the log: append, and get to know what the fold answered.
 
-use tokio::sync::{mpsc, oneshot};
+use std::sync::Arc;
 
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::backlog::{Backlog, DiskLevel, Waits};
+use crate::clock::Clock;
 use crate::core::input::Body;
 use crate::store::Appended;
 
@@ -46,30 +50,41 @@ pub(super) type Answer = oneshot::Sender<Result<Vec<Appended>, AppendError>>;
 pub(super) struct Request {
     pub inputs: Vec<NewInput>,
     pub done: Answer,
+    /// Ends when the request is taken.
+    pub waits: Waits,
 }
 
 /// The door to the log.
 #[derive(Clone)]
-pub struct Log(mpsc::Sender<Request>);
+pub struct Log {
+    sender: mpsc::Sender<Request>,
+    backlog: Backlog,
+}
 
 impl Log {
-    pub(super) const fn new(sender: mpsc::Sender<Request>) -> Self {
-        Self(sender)
+    pub(super) fn new(sender: mpsc::Sender<Request>, clock: Arc<dyn Clock>) -> Self {
+        Self { sender, backlog: Backlog::new(clock) }
     }
 
     /// Whether the engine behind it is gone.
     pub fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.sender.is_closed()
+    }
+
+    /// How much room the disk has left: whoever watches it says so here, and appends are refused by it.
+    pub fn disk(&self) -> &watch::Sender<DiskLevel> {
+        self.backlog.disk()
     }
 
     /// Appends inputs and waits until they are committed. They are folded in order, all of them or none.
     ///
     /// # Errors
-    /// [`AppendError::Busy`] when too much waits; nothing was appended then.
+    /// [`AppendError::Busy`] when too much waits for what is as urgent as this; nothing was appended then.
     #[tracing::instrument(name = "append", level = "debug", skip_all)]
     pub async fn append(&self, inputs: Vec<NewInput>) -> Result<Vec<Appended>, AppendError> {
         let (done, answer) = oneshot::channel();
-        self.0.try_send(Request { inputs, done }).map_err(|error| match error {
+        let waits = self.backlog.admit(&inputs).ok_or(AppendError::Busy)?;
+        self.sender.try_send(Request { inputs, done, waits }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AppendError::Busy,
             mpsc::error::TrySendError::Closed(_) => AppendError::Unavailable("the engine has stopped".into()),
         })?;
@@ -93,7 +108,8 @@ impl Log {
     pub async fn append_patiently(&self, inputs: Vec<NewInput>) -> Result<Vec<Appended>, AppendError> {
         let gone = || AppendError::Unavailable("the engine has stopped".into());
         let (done, answer) = oneshot::channel();
-        self.0.send(Request { inputs, done }).await.map_err(|_| gone())?;
+        let waits = self.backlog.let_in(inputs.len());
+        self.sender.send(Request { inputs, done, waits }).await.map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
 }

@@ -54,9 +54,9 @@ pub async fn command(State(door): State<Shared>, headers: HeaderMap, body: Body)
     let genuine =
         door.api_tokens.iter().fold(None, |found, token| if token.token.is(given) { Some(token) } else { found });
     let token = genuine.ok_or_else(Problem::unauthorized)?;
-    let body = body::read(&headers, body, SMALL_BODY).await?;
+    let body = body::read(&door.limits, &headers, body, SMALL_BODY).await?;
     body::check_json(&headers)?;
-    let command: Command = serde_json::from_slice(&body).map_err(|e| Problem::new(400, e.to_string()))?;
+    let command: Command = serde_json::from_slice(&body.bytes).map_err(|e| Problem::new(400, e.to_string()))?;
     let invocation = Invocation {
         actor: Actor { channel: CHANNEL.into(), account: token.name.clone(), display: None },
         text: command.text,

@@ -4,29 +4,70 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
+use tokio::sync::OwnedSemaphorePermit;
 
+use super::limits::{Limits, SMALL};
 use super::problem::Problem;
 use crate::clock::within;
 
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// A body, and the room that it takes until it is dropped.
+pub struct Read {
+    /// Byte for byte as it came.
+    pub bytes: Bytes,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// How long a body says that it is; zero when it does not say.
+pub fn declared(headers: &HeaderMap) -> usize {
+    headers.get("content-length").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok()).unwrap_or(0)
+}
+
 /// Reads a body of at most `limit` bytes. Bodies are taken as they are sent: signatures are over bytes,
-/// and an encoding could hide a bomb.
-pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
+/// and an encoding could hide a bomb. Room is taken as bytes arrive, so that who sends slowly holds little.
+pub async fn read(limits: &Limits, headers: &HeaderMap, body: Body, limit: usize) -> Result<Read, Problem> {
     let encoding = headers.get("content-encoding").and_then(|v| v.to_str().ok());
     if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         return Err(Problem::new(415, "Send the body without a content encoding."));
     }
-    match within(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
-        None => Err(Problem::new(408, "The body did not arrive in time.")),
-        Some(Ok(collected)) => Ok(collected.to_bytes()),
-        Some(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Problem::new(413, format!("The body is longer than {limit} bytes.")))
-        }
-        Some(Err(_)) => Err(Problem::new(400, "The body could not be read.")),
+    if declared(headers) > limit {
+        return Err(too_long(limit));
     }
+    let collected = within(BODY_TIMEOUT, collect(limits, body, limit)).await;
+    collected.unwrap_or_else(|| Err(Problem::new(408, "The body did not arrive in time.")))
+}
+
+async fn collect(limits: &Limits, mut body: Body, limit: usize) -> Result<Read, Problem> {
+    let mut bytes = Vec::new();
+    let mut room: Option<OwnedSemaphorePermit> = None;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::new(400, "The body could not be read."))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > limit {
+            return Err(too_long(limit));
+        }
+        let wanted = (bytes.len() + data.len()).saturating_sub(SMALL).div_ceil(1024);
+        let missing = wanted.saturating_sub(room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
+        if missing > 0 {
+            let more = u32::try_from(missing).ok().and_then(|kib| limits.room(kib)).ok_or_else(|| {
+                metrics::counter!("sereno_bodies_refused_total").increment(1);
+                Problem::new(503, "Too much is being read; try again soon.")
+            })?;
+            match &mut room {
+                Some(room) => room.merge(more),
+                None => room = Some(more),
+            }
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(Read { bytes: bytes.into(), _room: room })
+}
+
+fn too_long(limit: usize) -> Problem {
+    Problem::new(413, format!("The body is longer than {limit} bytes."))
 }
 
 /// Whether the content is JSON, as its header says.

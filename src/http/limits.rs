@@ -1,30 +1,42 @@
-//! Bounds of intake: how much at once, how fast from each source.
+//! Bounds of intake: how much memory bodies take, how fast each source may send, who guesses credentials.
 //!
-//! Defaults are generous for one machine and small enough that a runaway sender cannot fill the memory.
+//! Defaults are generous for one machine and small enough that a runaway sender cannot fill the memory. What
+//! is small always has room, so that questions and decisions get through while large bodies are refused.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::clock::Entropy;
 use crate::core::time::Ts;
 
 /// Longest body of a webhook, in bytes.
 pub const WEBHOOK_BODY: usize = 1024 * 1024;
 /// Longest body of a chat platform or of the page, in bytes.
 pub const SMALL_BODY: usize = 256 * 1024;
-/// Requests of intake that are worked on at once. Those that wait for a person do not count.
-const IN_FLIGHT: usize = 256;
+/// Longest path and query of an address, in bytes.
+pub const ADDRESS: usize = 4096;
+/// What of a body always has room, in bytes: as many connections as there may be are bounded by themselves.
+pub const SMALL: usize = 16 * 1024;
+/// What all bodies that are being read, decoded and stored may take together beyond that, in KiB.
+const BODIES: usize = 64 * 1024;
 /// Sources and addresses that are remembered.
 const REMEMBERED: usize = 10_000;
 /// Wrong credentials from one address in a minute, before it is told to wait.
 const FAILURES_A_MINUTE: u32 = 10;
 
+/// After how many seconds to come back, 2 to 30: another number for everybody.
+pub fn come_back(entropy: &dyn Entropy) -> u16 {
+    let mut byte = [0];
+    entropy.fill(&mut byte);
+    2 + u16::from(byte[0]) % 29
+}
+
 /// The bounds of one process.
 pub struct Limits {
-    /// Places for requests of intake.
-    pub in_flight: Semaphore,
+    bodies: Arc<Semaphore>,
     rate: (f64, f64),
     sources: Mutex<HashMap<String, (f64, Ts)>>,
     failures: Mutex<HashMap<IpAddr, (u32, Ts)>>,
@@ -34,19 +46,24 @@ impl Limits {
     /// Bounds with `rate` requests a second from each source, and `burst` at once.
     pub fn new(rate: f64, burst: f64) -> Self {
         Self {
-            in_flight: Semaphore::new(IN_FLIGHT),
+            bodies: Arc::new(Semaphore::new(BODIES)),
             rate: (rate, burst),
             sources: Mutex::default(),
             failures: Mutex::default(),
         }
     }
 
-    /// Whether a source may send one more request now; if not, after how many seconds.
+    /// Room for so many KiB of a body beyond what always has room; `None` when bodies take too much already.
+    pub fn room(&self, kib: u32) -> Option<OwnedSemaphorePermit> {
+        self.bodies.clone().try_acquire_many_owned(kib).ok()
+    }
+
+    /// Takes one of a source's turns; if there is none left, says after how many seconds there is.
     ///
     /// # Errors
     /// How many seconds to wait.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most a few seconds")]
-    pub fn admit(&self, source: &str, now: Ts) -> Result<(), u32> {
+    pub fn turn(&self, source: &str, now: Ts) -> Result<(), u32> {
         let (rate, burst) = self.rate;
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         if sources.len() >= REMEMBERED {

@@ -14,9 +14,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 use crate::channel::Channel;
@@ -110,7 +111,7 @@ pub fn router(door: Shared) -> Router {
         .method_not_allowed_fallback(wrong_method)
         // Handlers read bodies themselves, each under its own limit.
         .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn(counted))
+        .layer(middleware::from_fn_with_state(door.clone(), counted))
         .with_state(door)
 }
 
@@ -122,13 +123,20 @@ async fn wrong_method() -> Problem {
     Problem::new(405, "This address takes another method.")
 }
 
-/// Counts requests by route and status; a path that is no route is not a label.
-async fn counted(request: Request, next: Next) -> Response {
+/// Counts requests by route and status; a path that is no route is not a label. Whoever is told to come
+/// back is told when, each at another time, so that they do not all come back at once.
+async fn counted(State(door): State<Shared>, request: Request, next: Next) -> Response {
     let route = request
         .extensions()
         .get::<axum::extract::MatchedPath>()
         .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
-    let response = next.run(request).await;
+    let too_long = request.uri().path_and_query().is_some_and(|address| address.as_str().len() > limits::ADDRESS);
+    let mut response =
+        if too_long { Problem::new(414, "The address is too long.").into_response() } else { next.run(request).await };
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let seconds = limits::come_back(door.sources.entropy.as_ref());
+        response.headers_mut().entry(header::RETRY_AFTER).or_insert(seconds.into());
+    }
     let status = response.status().as_u16().to_string();
     metrics::counter!("sereno_http_requests_total", "route" => route, "status" => status).increment(1);
     response

@@ -1,4 +1,5 @@
-//! Errors as problem documents (RFC 9457), with Retry-After where it is worth trying again.
+//! Errors as problem documents (RFC 9457), with Retry-After where it is known when to try again. A 503 that
+//! does not say gets one on its way out, different for everybody.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -42,19 +43,15 @@ impl From<BadBody> for Problem {
 }
 
 impl From<AppendError> for Problem {
-    fn from(error: AppendError) -> Self {
-        let seconds = match error {
-            AppendError::Busy => 2,
-            AppendError::Unavailable(_) => 5,
-        };
-        Self::new(503, "Nothing was stored; try again soon.").retry_after(seconds)
+    fn from(_: AppendError) -> Self {
+        Self::new(503, "Nothing was stored; try again soon.")
     }
 }
 
 impl From<crate::store::Error> for Problem {
     fn from(error: crate::store::Error) -> Self {
         tracing::error!(%error, "the store could not be read");
-        Self::new(503, "The store cannot be read now; try again soon.").retry_after(5)
+        Self::new(503, "The store cannot be read now; try again soon.")
     }
 }
 

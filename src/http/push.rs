@@ -21,9 +21,9 @@ pub async fn update(
 ) -> Result<StatusCode, Problem> {
     let nothing = || Problem::new(404, "There is nothing here.");
     let channel = door.channels.get(&name).cloned().ok_or_else(nothing)?;
-    let body = body::read(&headers, body, SMALL_BODY).await?;
+    let body = body::read(&door.limits, &headers, body, SMALL_BODY).await?;
     let secret = headers.get(TELEGRAM_SECRET).and_then(|v| v.to_str().ok());
-    let incoming = channel.pushed(secret, &body).map_err(|error| match error {
+    let incoming = channel.pushed(secret, &body.bytes).map_err(|error| match error {
         PushError::NotPushed => nothing(),
         PushError::Forged => Problem::unauthorized(),
         PushError::Unreadable => Problem::new(400, "The update cannot be read."),

@@ -17,7 +17,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
-use crate::clock::within;
+use super::limits::come_back;
+use crate::clock::{Entropy, within};
 use crate::stop::Stop;
 
 /// Connections at the same time.
@@ -30,7 +31,7 @@ const HEAD: usize = 16 * 1024 + 4096;
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Serves `router` until `stop` is told, then lets what is under way finish.
-pub async fn serve(listener: TcpListener, router: Router, mut stop: Stop) {
+pub async fn serve(listener: TcpListener, router: Router, entropy: Arc<dyn Entropy>, mut stop: Stop) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -48,9 +49,11 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: Stop) {
                 continue;
             }
         };
-        // Beyond the bound a connection is closed at once: cheaper than letting it wait for nothing.
+        // Beyond the bound a connection is told so and closed at once: cheaper than letting it wait for nothing.
         let Ok(place) = places.clone().try_acquire_owned() else {
             metrics::counter!("sereno_connections_refused_total").increment(1);
+            // Whoever does not even take this learns it from the close.
+            let _told = stream.try_write(full(come_back(entropy.as_ref())).as_bytes());
             continue;
         };
         // An option that cannot be set costs some milliseconds, no more.
@@ -83,12 +86,35 @@ async fn connection(stream: TokioIo<tokio::net::TcpStream>, peer: SocketAddr, ro
     tokio::select! {
         result = connection.as_mut() => if let Err(error) = result {
             tracing::trace!(%error, "a connection ended");
+            if let Some(reason) = ours(&error) {
+                metrics::counter!("sereno_connections_cut_total", "reason" => reason).increment(1);
+            }
         },
         () = stop.asked() => {
             connection.as_mut().graceful_shutdown();
             let _ended = connection.await;
         }
     }
+}
+
+/// Why we ended a connection, when we did.
+fn ours(error: &hyper::Error) -> Option<&'static str> {
+    if error.is_timeout() {
+        Some("slow_head")
+    } else if error.is_parse_too_large() {
+        Some("long_head")
+    } else if error.is_parse() {
+        Some("unreadable")
+    } else {
+        None
+    }
+}
+
+/// What is said to a connection for which there is no place.
+fn full(seconds: u16) -> String {
+    format!(
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: {seconds}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    )
 }
 
 async fn respond(router: Router, request: Request<Body>) -> axum::response::Response {

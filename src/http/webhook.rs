@@ -1,7 +1,8 @@
 //! Events of runtimes: verified over raw bytes, decoded, appended, and only then acknowledged.
 //!
-//! The order of work is fixed: source, rate, body limit, signature, content type, decoding, scope,
-//! append. A request whose sender waits for a person holds no place of intake while it waits.
+//! The order of work is fixed: source, body under its limits, signature, content type, decoding, scope, the
+//! source's turn, append. The turn comes that late because only then is it known what a request holds: an
+//! approval goes in when its source has no turn left, and a stranger cannot use up the turns of another.
 
 mod wait;
 
@@ -20,7 +21,7 @@ use super::limits::WEBHOOK_BODY;
 use super::problem::Problem;
 use super::{Shared, body};
 use crate::core::input::{Body as InputBody, Reported};
-use crate::engine::NewInput;
+use crate::engine::{NewInput, Urgency};
 use crate::runtime::{Decoded, Inbound, Refused, Runtime, Verified};
 use crate::store::Appended;
 
@@ -38,14 +39,14 @@ pub async fn hook(
     body: Body,
 ) -> Answer {
     let runtime = door.runtimes.get(&name).cloned().ok_or_else(|| Problem::new(404, "There is nothing here."))?;
-    let place = admit(&door, &name)?;
-    let body = body::read(&headers, body, WEBHOOK_BODY).await?;
-    let request = Inbound { headers: &headers, body: &body };
+    is_open(&door)?;
+    let body = body::read(&door.limits, &headers, body, WEBHOOK_BODY).await?;
+    let request = Inbound { headers: &headers, body: &body.bytes };
     let verified = debug_span!("verify")
-        .in_scope(|| runtime.verify(&request, door.sources.now()))
+        .in_scope(|| runtime.verify(&request, door.sources.wall()))
         .map_err(|why| refused(&door, &name, peer.0, why))?;
     let (decoded, held, appended) = take(&door, &name, &runtime, &request, &verified).await?;
-    drop(place);
+    drop(body);
     wait::answer(door, name, runtime, decoded, held, appended).await
 }
 
@@ -57,10 +58,10 @@ pub async fn events(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let place = admit(&door, "v1/events")?;
-    let body = body::read(&headers, body, WEBHOOK_BODY).await?;
-    let request = Inbound { headers: &headers, body: &body };
-    let now = door.sources.now();
+    is_open(&door)?;
+    let body = body::read(&door.limits, &headers, body, WEBHOOK_BODY).await?;
+    let request = Inbound { headers: &headers, body: &body.bytes };
+    let now = door.sources.wall();
     let mut why = Refused::Missing;
     let mut names: Vec<&String> = door.runtimes.keys().collect();
     names.sort_unstable();
@@ -72,7 +73,6 @@ pub async fn events(
         match debug_span!("verify", runtime = name).in_scope(|| runtime.verify(&request, now)) {
             Ok(verified) => {
                 let (_, _, appended) = take(&door, name, runtime, &request, &verified).await?;
-                drop(place);
                 return Ok(acknowledged(&appended));
             }
             Err(Refused::Stale) => why = Refused::Stale,
@@ -83,21 +83,23 @@ pub async fn events(
     Err(refused(&door, "v1/events", peer.0, why))
 }
 
-fn admit<'a>(door: &'a Shared, source: &str) -> Result<tokio::sync::SemaphorePermit<'a>, Problem> {
-    let now = door.sources.now();
+fn is_open(door: &Shared) -> Result<(), Problem> {
     if door.stopping.is_asked() {
-        return Err(Problem::new(503, "Stopping; try again soon.").retry_after(5));
+        return Err(Problem::new(503, "Stopping; try again soon."));
     }
-    door.limits.admit(source, now).map_err(|seconds| {
-        metrics::counter!("sereno_intake_refused_total", "source" => source.to_owned(), "reason" => "rate")
-            .increment(1);
-        Problem::new(429, "Too many requests from this source.").retry_after(seconds)
-    })?;
-    door.limits.in_flight.try_acquire().map_err(|_| {
-        metrics::counter!("sereno_intake_refused_total", "source" => source.to_owned(), "reason" => "busy")
-            .increment(1);
-        Problem::new(503, "Too much is under way; try again soon.").retry_after(2)
-    })
+    Ok(())
+}
+
+/// Takes one of the source's turns. What is urgent goes in also when none is left.
+fn take_turn(door: &Shared, source: &str, urgency: Urgency) -> Result<(), Problem> {
+    match door.limits.turn(source, door.sources.now()) {
+        Err(seconds) if urgency < Urgency::Decision => {
+            metrics::counter!("sereno_intake_refused_total", "source" => source.to_owned(), "reason" => "rate")
+                .increment(1);
+            Err(Problem::new(429, "Too many requests from this source.").retry_after(seconds))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn refused(door: &Shared, source: &str, peer: SocketAddr, why: Refused) -> Problem {
@@ -123,9 +125,34 @@ async fn take(
     request: &Inbound<'_>,
     verified: &Verified,
 ) -> Result<(Decoded, Option<crate::runtime::hold::Held>, Vec<Appended>), Problem> {
+    let now = door.sources.now();
+    let mut decoded = match read_events(door, name, runtime, request, verified) {
+        Ok(decoded) => decoded,
+        Err(problem) => {
+            // What cannot be read costs a turn like everything else.
+            take_turn(door, name, Urgency::Telemetry)?;
+            return Err(problem);
+        }
+    };
+    let inputs = inputs(name, &mut decoded, now);
+    take_turn(door, name, Urgency::of_all(&inputs))?;
+    // The place is open before anything can be decided, so that no decision finds nobody.
+    let held = runtime.expect(&decoded);
+    let appended = door.log.append(inputs).await?;
+    Ok((decoded, held, appended))
+}
+
+/// The events of a genuine request, if its key may speak for their agents.
+fn read_events(
+    door: &Shared,
+    name: &str,
+    runtime: &Arc<dyn Runtime>,
+    request: &Inbound<'_>,
+    verified: &Verified,
+) -> Result<Decoded, Problem> {
     body::check_json(request.headers)?;
     let now = door.sources.now();
-    let mut decoded =
+    let decoded =
         debug_span!("decode").in_scope(|| runtime.decode(request, verified.id.as_deref(), now)).map_err(|bad| {
             metrics::counter!("sereno_intake_refused_total", "source" => name.to_owned(), "reason" => "body")
                 .increment(1);
@@ -136,10 +163,7 @@ async fn take(
         metrics::counter!("sereno_intake_refused_total", "source" => name.to_owned(), "reason" => "scope").increment(1);
         return Err(Problem::new(403, format!("This key may not speak for the agent of event {index}.")));
     }
-    // The place is open before anything can be decided, so that no decision finds nobody.
-    let held = runtime.expect(&decoded);
-    let appended = door.log.append(inputs(name, &mut decoded, now)).await?;
-    Ok((decoded, held, appended))
+    Ok(decoded)
 }
 
 /// The events of a request as inputs; whoever answers it needs only what stands beside them.
