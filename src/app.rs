@@ -2,9 +2,11 @@
 
 mod heartbeat;
 mod parts;
+mod supervisor;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
@@ -12,23 +14,27 @@ use tokio::task::JoinHandle;
 
 use crate::channel::token::Tokens;
 use crate::channel::web::WebChannel;
-use crate::clock::{Sources, random_hex};
+use crate::clock::{Sources, random_hex, within};
 use crate::config::{Config, ConfigError};
 use crate::core::input::Body;
 use crate::core::time::Span;
 use crate::courier::Courier;
-use crate::engine::{AppendError, Engine, Log, NewInput, Progress, Stopped};
+use crate::engine::{AppendError, Engine, Log, NewInput, Progress, Stopped, watch_clock};
 use crate::health::Health;
 use crate::http::{self, Door, Limits, Shared};
 use crate::stop::{Stop, Stopper};
 use crate::store::{self, Lease, Store};
 
+pub use heartbeat::reachable;
 pub use parts::{api_tokens, build_channels, build_runtimes};
+pub use supervisor::Supervisor;
 
 /// How often a process that stands by looks whether it may fold.
 const STAND_BY: Span = Span::secs(2);
 /// After a start, agents have this long to come back to their open questions.
 const SETTLE: Span = Span::secs(20);
+/// What the courier has begun may take this long once we stop.
+const SENDS: Duration = Duration::from_secs(20);
 /// How long a sign-in link lives.
 const LINK_LIVES: Span = Span::mins(10);
 
@@ -124,8 +130,9 @@ impl App {
                 front_stop.clone(),
             )),
             tokio::spawn(door.receiver().run(channels, front_stop.clone())),
+            tokio::spawn(watch_clock(sources.clock.clone(), log.clone(), front_stop.clone())),
             tokio::spawn(sweep_abandoned(door.clone(), front_stop.clone())),
-            tokio::spawn(heartbeat::run(config.file.heartbeat.clone(), door.clone(), front_stop)),
+            tokio::spawn(heartbeat::run(config.file.heartbeat.clone(), address, door.clone(), front_stop)),
         ];
         Ok(Self { door, address, log, sources, store, front: (front_stopper, front), back, engine })
     }
@@ -147,16 +154,24 @@ impl App {
         (&mut self.engine.1).await.unwrap_or(Stopped::Asked)
     }
 
-    /// Stops in order: no new work, then what was begun, then the log. Returns how the engine ended.
+    /// Stops in order: nothing new is taken in or begun; what was begun has its time; then the log ends. Returns
+    /// how the engine ended.
     pub async fn stop(self) -> Stopped {
         let (stopper, tasks) = self.front;
         stopper.stop();
-        for task in tasks {
-            let _ended = task.await;
-        }
-        let (stopper, courier) = self.back;
+        let (stopper, mut courier) = self.back;
         stopper.stop();
-        let _ended = courier.await;
+        let sends = within(SENDS, &mut courier);
+        let front = async {
+            for task in tasks {
+                let _ended = task.await;
+            }
+        };
+        if tokio::join!(sends, front).0.is_none() {
+            // Their leases tell the next start that they had been begun.
+            tracing::warn!("some sends did not end in time");
+            courier.abort();
+        }
         let (stopper, engine) = self.engine;
         stopper.stop();
         let why = engine.await.unwrap_or(Stopped::Asked);

@@ -29,7 +29,7 @@ pub trait Clock: Send + Sync {
     fn monotonic(&self) -> Span;
 
     /// Time since some instant, the machine's sleep included.
-    fn awake_or_not(&self) -> Span;
+    fn with_sleep(&self) -> Span;
 
     /// From here on, now is `at` or later.
     fn not_before(&self, at: Ts);
@@ -84,7 +84,7 @@ impl Clock for SystemClock {
         Span(i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX))
     }
 
-    fn awake_or_not(&self) -> Span {
+    fn with_sleep(&self) -> Span {
         let reading = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         Span(reading.tv_sec.saturating_mul(1000).saturating_add(reading.tv_nsec / 1_000_000))
     }
@@ -167,7 +167,7 @@ impl Clock for ManualClock {
         self.0.borrow().monotonic
     }
 
-    fn awake_or_not(&self) -> Span {
+    fn with_sleep(&self) -> Span {
         let hands = *self.0.borrow();
         Span(hands.monotonic.0 + hands.slept.0)
     }

@@ -69,6 +69,7 @@ struct Round {
     paces: Arc<Paces>,
     places: Arc<Semaphore>,
     tasks: JoinSet<()>,
+    stop: Stop,
 }
 
 impl Courier {
@@ -78,6 +79,7 @@ impl Courier {
             paces: Arc::new(Paces::default()),
             places: Arc::new(Semaphore::new(PARALLEL)),
             tasks: JoinSet::new(),
+            stop: stop.clone(),
         };
         let mut outbox = self.progress.outbox.clone();
         while !stop.is_asked() {
@@ -126,10 +128,14 @@ impl Courier {
         }
         for rows in conversations.into_values() {
             let Ok(place) = round.places.clone().acquire_owned().await else { break };
-            let (courier, paces) = (self.clone(), round.paces.clone());
+            let (courier, paces, stop) = (self.clone(), round.paces.clone(), round.stop.clone());
             round.tasks.spawn(async move {
                 for row in rows {
-                    courier.carry_out(row, &paces).await;
+                    if stop.is_asked() {
+                        courier.put_back(&row.id, now).await;
+                    } else {
+                        courier.carry_out(row, &paces).await;
+                    }
                 }
                 drop(place);
             });

@@ -7,6 +7,7 @@
 mod backlog;
 mod log;
 mod models;
+mod pulse;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{Instrument as _, debug_span};
 
 use self::models::Models;
+use self::pulse::Pulse;
 use crate::clock::Clock;
 use crate::core::input::{Body, Input};
 use crate::core::policy::Policy;
@@ -26,6 +28,7 @@ use crate::store::{self, Appended, Entry, Lease, Store, Writes, idempotency_key}
 
 pub use backlog::{DiskLevel, Urgency};
 pub use log::{AppendError, Log, NewInput};
+pub use pulse::watch as watch_clock;
 
 use log::{Answer, Request};
 
@@ -81,6 +84,8 @@ pub struct Engine {
     snapshot_at: Ts,
     /// How long it took to write the newest one.
     snapshot_took: Span,
+    /// The clocks at the newest commit.
+    pulse: Pulse,
 }
 
 /// Why the engine stopped.
@@ -106,6 +111,7 @@ impl Engine {
         lease_lives: Span,
     ) -> store::Result<(Self, Log, Progress)> {
         let (world, changed) = rebuild(&store, lease.cursor).await?;
+        let arrival = pulse::arrival(clock.as_ref(), world.now, lease.left);
         let (sender, requests) = mpsc::channel(MAX_WAITING);
         let committed = watch::Sender::new(world.pos);
         let outbox = watch::Sender::new(world.pos);
@@ -124,7 +130,8 @@ impl Engine {
         let log = Log::new(sender, clock.clone());
         let (snapshot_pos, snapshot_at) = (world.pos, clock.now());
         let models = Models::new(changed, clock.now());
-        let engine = Self {
+        let pulse = Pulse::read(clock.as_ref());
+        let mut engine = Self {
             store,
             clock,
             lease,
@@ -141,7 +148,11 @@ impl Engine {
             snapshot_pos,
             snapshot_at,
             snapshot_took: Span(0),
+            pulse,
         };
+        if let Some(arrival) = arrival {
+            engine.fold(vec![NewInput::unkeyed(arrival)]).await?;
+        }
         Ok((engine, log, progress))
     }
 
@@ -226,13 +237,19 @@ impl Engine {
 
     /// Folds inputs and commits them with everything that follows.
     async fn fold(&mut self, inputs: Vec<NewInput>) -> store::Result<Vec<Appended>> {
-        let started = self.clock.now();
+        let pulse = Pulse::read(self.clock.as_ref());
+        let started = pulse.now;
         let keys: Vec<Option<Key>> =
             inputs.iter().map(|i| i.key.as_ref().map(|k| idempotency_key(&i.source, k))).collect();
         let (mut tx, mut fresh) = self.note_keys(&keys, started).await?;
         let mut results = Vec::with_capacity(inputs.len());
         let mut entries = Vec::with_capacity(inputs.len());
         let mut writes = Writes::default();
+        // Nothing is folded after a jump of the clock before the jump itself is.
+        if let Some(jump) = pulse.jump_since(&self.pulse) {
+            pulse::tell(&jump);
+            entries.push(self.fold_one(Body::ClockJumped(jump), started, &mut writes)?.0);
+        }
         for (input, key) in inputs.into_iter().zip(keys) {
             // A key counts once, also when it comes twice in the same batch.
             if key.is_some_and(|key| !fresh.remove(&key)) {
@@ -255,6 +272,7 @@ impl Engine {
         };
         commit.instrument(debug_span!("commit", pos = self.world.pos)).await?;
         let to_do = !writes.outbox.is_empty() || !writes.settled.is_empty();
+        self.pulse = pulse;
         self.models.add(writes.changed, started);
         self.committed(entries.len(), to_do, started).await?;
         Ok(results)
@@ -387,6 +405,13 @@ impl Engine {
     }
 
     async fn wind_up(&mut self) {
+        // The log ends when we do, so that the next start knows since when nobody was there.
+        if self.clock.now() > self.world.now
+            && let Err(error) = self.fold(vec![NewInput::unkeyed(Body::Tick)]).await
+        {
+            tracing::warn!(%error, "the end was not written down");
+            return;
+        }
         if let Err(error) = self.snapshot().await {
             tracing::warn!(%error, "no snapshot was written at the end; the next start folds more");
         }
@@ -434,6 +459,7 @@ const fn kind(body: &Body) -> &'static str {
         Body::Sent(_) => "sent",
         Body::Controlled(_) => "controlled",
         Body::Tick => "tick",
+        Body::ClockJumped(_) | Body::Returned { .. } | Body::Skewed { .. } => "time",
         Body::Policy(_) => "policy",
         Body::LinkIssued { .. } | Body::LinkUsed { .. } | Body::SignedOut { .. } => "sign_in",
     }

@@ -18,6 +18,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("sereno_connections_cut_total", "Connections that we ended for what came in, by reason."),
     ("sereno_deliveries_total", "Attempts to deliver, by channel and result."),
     ("sereno_control_calls_total", "Control calls to runtimes, by runtime and verb."),
+    ("sereno_clock_jumps_total", "Jumps of the wall clock by more than five seconds, by direction."),
     ("sereno_taps_refused_total", "Taps whose button token was not ours, by channel."),
     ("sereno_render_failures_total", "Messages whose template failed and that were sent plainly."),
     ("sereno_heartbeats_total", "Heartbeats to the dead man's switch, by result."),
@@ -27,6 +28,7 @@ const COUNTERS: &[(&str, &str)] = &[
 const GAUGES: &[(&str, &str)] = &[
     ("sereno_outbox_rows", "Outbox rows that are not done, by state."),
     ("sereno_channel_up", "Whether a channel works: 1 or 0."),
+    ("sereno_clock_ahead_seconds", "How far the time of decisions is ahead of the wall, which was set back."),
     ("sereno_last_commit_age_seconds", "Time since the last commit."),
 ];
 

@@ -10,6 +10,7 @@ mod connect;
 mod demo;
 mod emit;
 mod explain;
+mod health;
 mod hook;
 mod init;
 mod notify;
@@ -64,6 +65,8 @@ enum Command {
     Explain(explain::Args),
     /// Report an event from a shell.
     Emit(emit::Args),
+    /// Ask the running bot whether it is ready: 0 when it is, 1 with the reasons when it is not.
+    Health,
     /// Generate or check what is derived from the command catalogue.
     #[command(subcommand)]
     Commands(commands::CommandsCommand),
@@ -159,6 +162,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Audit(command) => audit::run(config, command),
         Command::Explain(args) => explain::run(&load(config)?, &args),
         Command::Emit(args) => emit::run(&load(config)?, args),
+        Command::Health => health::run(&load(config)?),
         Command::Commands(command) => commands::run(&command),
         Command::Backup(args) => backup::run(&load(config)?, &args),
         Command::Completions { shell } => {

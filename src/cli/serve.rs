@@ -1,15 +1,20 @@
 //! `sereno serve`
 
+use std::time::Duration;
+
 use clap::Args as ClapArgs;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::{Done, Failure};
-use crate::app::App;
-use crate::clock::Sources;
+use crate::app::{App, Supervisor};
+use crate::clock::{Sources, within};
 use crate::config::{Config, LogFormat};
 use crate::core::access::Role;
 use crate::engine::Stopped;
+
+/// Stopping takes at most this long.
+const HARD_STOP: Duration = Duration::from_secs(30);
 
 /// Arguments of `serve`.
 #[derive(Debug, ClapArgs)]
@@ -27,27 +32,46 @@ pub(crate) fn run(config: &Config, args: Args) -> Done {
     if let Some(person) = args.link.as_ref().filter(|person| !config.policy.people.contains_key(*person)) {
         return Err(Failure::Usage(format!("there is no person `{person}` in the configuration")));
     }
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::no)?.block_on(serve(config, args))
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::no)?;
+    let done = runtime.block_on(serve(config, args));
+    // When we were cut, something hangs; it is not waited for.
+    runtime.shutdown_background();
+    done
 }
 
 async fn serve(config: &Config, args: Args) -> Done {
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::no)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::no)?;
+    #[expect(clippy::disallowed_methods, reason = "systemd speaks through the environment")]
+    let supervisor = Supervisor::from_env(|name| std::env::var(name).ok());
     let mut app = App::start(config, Sources::system()).await.map_err(Failure::no)?;
     tracing::info!(address = %app.address, url = app.door.public_url, "ready");
     if let Err(Failure::No(error) | Failure::Usage(error)) = greet(config, &app, args.link).await {
         tracing::warn!(error, "no sign-in link could be made");
     }
+    supervisor.tell(&format!("READY=1\nSTATUS=listening on {}", app.address));
+    let door = app.door.clone();
     let stopped = tokio::select! {
-        _ = tokio::signal::ctrl_c() => None,
+        _ = interrupt.recv() => None,
         _ = terminate.recv() => None,
         why = app.engine_stopped() => Some(why),
+        () = supervisor.watch(&door, door.stopping.clone()) => None,
     };
+    drop(door);
+    supervisor.tell("STOPPING=1\nSTATUS=stopping");
     if let Some(why @ Stopped::LeaseLost) = stopped {
         return Err(Failure::no(why));
     }
     tracing::info!("stopping");
-    app.stop().await;
-    tracing::info!("stopped");
+    // Whatever is cut here is found by the next start: nothing that was acknowledged is lost.
+    tokio::select! {
+        ended = within(HARD_STOP, app.stop()) => match ended {
+            Some(_) => tracing::info!("stopped"),
+            None => return Err(Failure::No("it did not stop in time and was cut".into())),
+        },
+        _ = interrupt.recv() => return Err(Failure::No("asked twice: stopped at once".into())),
+        _ = terminate.recv() => return Err(Failure::No("asked twice: stopped at once".into())),
+    }
     Ok(())
 }
 

@@ -208,7 +208,7 @@ impl Fold<'_> {
     fn deliver_refusal(&mut self, reason: Reason, invocation: &Invocation) {
         // Whoever tapped is told by the platform, privately; whoever typed gets an answer.
         if let Some(origin) = invocation.origin.as_ref().filter(|_| invocation.tap.is_none()) {
-            let notice = NoticeView { reason: reason.clone(), refused: true };
+            let notice = NoticeView { reason: reason.clone(), refused: true, trouble: false };
             let to = self.conversation(origin, invocation);
             self.send_answer(Content::Notice(notice), to);
         }

@@ -6,6 +6,7 @@ use super::access::Actor;
 use super::control::{ControlOutcome, Point};
 use super::delivery::SendOutcome;
 use super::event::Event;
+use super::gap::Jump;
 use super::policy::Policy;
 use super::time::Ts;
 
@@ -34,6 +35,20 @@ pub enum Body {
     Controlled(ControlOutcome),
     /// A deadline is due.
     Tick,
+    /// The clock was set, or the machine slept.
+    ClockJumped(Jump),
+    /// Nothing was folded for a while; sereno is back.
+    Returned {
+        /// Until when something was.
+        since: Ts,
+    },
+    /// Genuine requests of a source are stamped with another time than ours.
+    Skewed {
+        /// Name of the runtime.
+        source: String,
+        /// How many in a hundred.
+        percent: u8,
+    },
     /// The configuration has changed.
     Policy(Box<Policy>),
     /// A link to the page was made for a person.

@@ -218,6 +218,9 @@ pub struct NoticeView {
     pub reason: Reason,
     /// Whether it is a refusal.
     pub refused: bool,
+    /// Whether it is about trouble of sereno itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trouble: bool,
 }
 
 /// The state of a fleet in one line: how many agents are in each state.

@@ -22,6 +22,7 @@ pub mod control;
 pub mod delivery;
 pub mod digest;
 pub mod event;
+pub mod gap;
 pub mod input;
 pub mod message;
 pub mod money;

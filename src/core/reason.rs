@@ -160,6 +160,37 @@ pub enum Reason {
         verb: String,
     },
 
+    // ---- time
+    /// The clock was set forward.
+    ClockAhead {
+        /// By how many milliseconds.
+        by: i64,
+    },
+    /// The clock was set back.
+    ClockBack {
+        /// By how many milliseconds.
+        by: i64,
+    },
+    /// The machine slept.
+    MachineSlept {
+        /// For how many milliseconds.
+        span: i64,
+    },
+    /// Sereno was not there.
+    WasAway {
+        /// Since when.
+        from: Ts,
+        /// Until when.
+        to: Ts,
+    },
+    /// Genuine requests of a source are stamped with another time than ours.
+    SkewedClock {
+        /// Name of the runtime.
+        source: String,
+        /// How many in a hundred.
+        percent: u8,
+    },
+
     // ---- refusals
     /// Nobody in the configuration has this account.
     UnknownPerson {

@@ -39,6 +39,8 @@ pub enum Audience {
     Everyone,
     /// People who may decide.
     Deciders,
+    /// People who look after sereno itself.
+    Admins,
 }
 
 /// One comparison of a label.
@@ -186,11 +188,11 @@ impl World {
     }
 
     fn default_destinations(&self, audience: Audience) -> impl Iterator<Item = Destination> {
-        let people = self
-            .policy
-            .people
-            .iter()
-            .filter(move |(_, person)| audience == Audience::Everyone || person.role > Role::Viewer);
+        let people = self.policy.people.iter().filter(move |(_, person)| match audience {
+            Audience::Everyone => true,
+            Audience::Deciders => person.role > Role::Viewer,
+            Audience::Admins => person.role == Role::Admin,
+        });
         let people = people.flat_map(|(name, _)| of_person(&self.policy, name));
         let logs = self.policy.channels.iter().filter(|(_, c)| c.kind == "log");
         let logs = logs.map(|(name, _)| Destination { channel: name.clone(), target: "stdout".into(), person: None });

@@ -108,6 +108,7 @@ pub fn step(world: &mut World, input: &Input) -> Decision {
     world.now = at;
     world.pos = input.pos;
     let mut fold = Fold { w: world, out: Decision::default(), at, suspects: Vec::new(), made: 0 };
+    fold.forgive(&input.body);
     fold.deadlines();
     fold.input(&input.body);
     fold.out
@@ -121,6 +122,9 @@ impl Fold<'_> {
             Body::Sent(outcome) => self.sent(outcome),
             Body::Controlled(outcome) => self.controlled(outcome),
             Body::Tick => {}
+            Body::ClockJumped(jump) => self.clock_jumped(jump),
+            Body::Returned { since } => self.returned(*since),
+            Body::Skewed { source, percent } => self.skewed(source, *percent),
             Body::Policy(policy) => self.policy(policy),
             Body::LinkIssued { token, person, expires } => self.link_issued(token, person, *expires),
             Body::LinkUsed { token, session, expires } => self.link_used(token, session, *expires),

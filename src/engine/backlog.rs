@@ -128,14 +128,18 @@ impl Backlog {
         None
     }
 
+    /// For how long nothing of what waits was taken.
+    pub fn stalled(&self) -> Span {
+        if self.0.waiting.load(Ordering::Relaxed) == 0 {
+            return Span(0);
+        }
+        Span(self.0.clock.monotonic().0 - self.0.moved.load(Ordering::Relaxed))
+    }
+
     /// The most urgent of what is refused now; decisions never are.
     fn refused(&self) -> Option<Urgency> {
         let waiting = self.0.waiting.load(Ordering::Relaxed);
-        let stalled = if waiting == 0 {
-            Span(0)
-        } else {
-            Span(self.0.clock.monotonic().0 - self.0.moved.load(Ordering::Relaxed))
-        };
+        let stalled = self.stalled();
         let disk = *self.0.disk.borrow();
         if waiting >= QUESTIONS || stalled.0 > SLOW.0 * 4 || disk == DiskLevel::Scarce {
             Some(Urgency::Question)

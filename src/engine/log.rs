@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::backlog::{Backlog, DiskLevel, Waits};
 use crate::clock::Clock;
 use crate::core::input::Body;
+use crate::core::time::Span;
 use crate::store::Appended;
 
 /// An input that is to be appended.
@@ -69,6 +70,11 @@ impl Log {
     /// Whether the engine behind it is gone.
     pub fn is_closed(&self) -> bool {
         self.sender.is_closed()
+    }
+
+    /// For how long nothing of what waits was taken.
+    pub fn stalled(&self) -> Span {
+        self.backlog.stalled()
     }
 
     /// How much room the disk has left: whoever watches it says so here, and appends are refused by it.

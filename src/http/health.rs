@@ -8,22 +8,74 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use crate::core::time::{Span, Ts};
+use crate::engine::DiskLevel;
 
 /// What should have been done this long ago is not being done.
 const LATE: Span = Span::mins(1);
+/// A store that takes nothing of what waits for this long does not work.
+const STALLED: Span = Span::secs(10);
+/// Now may be ahead of the wall by this much without anybody being told.
+const AHEAD: Span = Span::secs(5);
 
 /// `GET /healthz`: the process answers.
 pub async fn live() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: whether it can take and send, and if not, why.
-pub async fn ready(State(door): State<Shared>) -> Response {
-    let mut why: Vec<String> = Vec::new();
+/// How we are doing.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// Why nothing can be taken or sent now; empty when we are well.
+    pub why_not: Vec<String>,
+    /// What is wrong all the same.
+    pub notes: Vec<String>,
+}
+
+/// How we are doing.
+pub async fn standing(door: &Shared) -> Standing {
+    let mut standing = Standing::default();
+    let why = &mut standing.why_not;
     if door.stopping.is_asked() {
         why.push("stopping".into());
     }
-    why.extend(door.progress.trouble.borrow().as_ref().map(|trouble| format!("store: {trouble}")));
+    let trouble = door.progress.trouble.borrow().clone();
+    if let Some(trouble) = trouble {
+        why.push(format!("store: {trouble}"));
+    } else {
+        why.extend(hangs(door).await);
+    }
+    match *door.log.disk().borrow() {
+        DiskLevel::Plenty => {}
+        DiskLevel::Low => standing.notes.push("disk: low; telemetry is refused".into()),
+        DiskLevel::Scarce => standing.why_not.push("disk: scarce; only decisions are taken".into()),
+    }
+    let ahead = door.sources.now().since(door.sources.wall());
+    if ahead > AHEAD {
+        standing.notes.push(format!("clock: it was set back, and we are {ahead} ahead of it"));
+    }
+    standing
+}
+
+/// Which part has something to do and does not do it; none of them mends that by itself.
+pub async fn hangs(door: &Shared) -> Option<String> {
+    let now = door.sources.now();
+    let late = |due: Option<Ts>| due.map(|due| now.since(due)).filter(|late| *late > LATE);
+    if let Some(late) = late(*door.progress.due.borrow()) {
+        return Some(format!("engine: late by {late}"));
+    }
+    let stalled = door.log.stalled();
+    if stalled > STALLED {
+        return Some(format!("engine: has taken nothing for {stalled}"));
+    }
+    match door.store.next_due().await {
+        Ok(due) => late(due).map(|late| format!("courier: late by {late}")),
+        Err(error) => Some(format!("store: {error}")),
+    }
+}
+
+/// `GET /readyz`: whether it can take and send, and if not, why.
+pub async fn ready(State(door): State<Shared>) -> Response {
+    let Standing { why_not, notes } = standing(&door).await;
     let now = door.sources.now();
     let channels: serde_json::Map<String, Value> = door
         .health
@@ -34,8 +86,11 @@ pub async fn ready(State(door): State<Shared>) -> Response {
             (name, json!({ "trouble": about.trouble, "last_ok_seconds_ago": last }))
         })
         .collect();
-    let status = if why.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "ready": why.is_empty(), "why_not": why, "channels": channels, "position": *door.progress.committed.borrow() });
+    let status = if why_not.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let position = *door.progress.committed.borrow();
+    let body = json!({
+        "ready": why_not.is_empty(), "why_not": why_not, "notes": notes, "channels": channels, "position": position,
+    });
     (status, Json(body)).into_response()
 }
 
@@ -50,16 +105,8 @@ pub async fn metrics(State(door): State<Shared>) -> Response {
     }
     let age = door.sources.now().since(*door.progress.last_commit.borrow());
     metrics::gauge!("sereno_last_commit_age_seconds").set(age.as_secs_f64());
+    let ahead = door.sources.now().since(door.sources.wall());
+    metrics::gauge!("sereno_clock_ahead_seconds").set(ahead.as_secs_f64());
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (kind, door.metrics.render()).into_response()
-}
-
-/// Whether intake, store and at least one channel work: what the heartbeat vouches for.
-pub async fn is_well(door: &Shared) -> bool {
-    let now = door.sources.now();
-    let late = |due: Option<Ts>| due.is_some_and(|due| now.since(due) > LATE);
-    let folds = door.progress.trouble.borrow().is_none() && !late(*door.progress.due.borrow());
-    let sends = door.store.next_due().await.is_ok_and(|due| !late(due));
-    let channels = door.health.channels();
-    folds && sends && (channels.is_empty() || channels.values().any(|c| c.trouble.is_none()))
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::skew::Skew;
 use crate::clock::Entropy;
 use crate::core::time::Ts;
 
@@ -36,6 +37,8 @@ pub fn come_back(entropy: &dyn Entropy) -> u16 {
 
 /// The bounds of one process.
 pub struct Limits {
+    /// Whether the clocks of senders agree with ours.
+    pub skew: Skew,
     bodies: Arc<Semaphore>,
     rate: (f64, f64),
     sources: Mutex<HashMap<String, (f64, Ts)>>,
@@ -46,6 +49,7 @@ impl Limits {
     /// Bounds with `rate` requests a second from each source, and `burst` at once.
     pub fn new(rate: f64, burst: f64) -> Self {
         Self {
+            skew: Skew::default(),
             bodies: Arc::new(Semaphore::new(BODIES)),
             rate: (rate, burst),
             sources: Mutex::default(),

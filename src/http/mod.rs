@@ -8,6 +8,7 @@ mod page;
 mod problem;
 mod push;
 pub mod serve;
+mod skew;
 mod webhook;
 
 use std::collections::HashMap;

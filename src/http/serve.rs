@@ -1,6 +1,7 @@
 //! The server loop: bounded connections, bounded headers, bounded patience.
 
 use std::convert::Infallible;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::{Request, service};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
@@ -52,8 +53,7 @@ pub async fn serve(listener: TcpListener, router: Router, entropy: Arc<dyn Entro
         // Beyond the bound a connection is told so and closed at once: cheaper than letting it wait for nothing.
         let Ok(place) = places.clone().try_acquire_owned() else {
             metrics::counter!("sereno_connections_refused_total").increment(1);
-            // Whoever does not even take this learns it from the close.
-            let _told = stream.try_write(full(come_back(entropy.as_ref())).as_bytes());
+            refuse(stream, come_back(entropy.as_ref()));
             continue;
         };
         // An option that cannot be set costs some milliseconds, no more.
@@ -71,7 +71,7 @@ pub async fn serve(listener: TcpListener, router: Router, entropy: Arc<dyn Entro
     }
 }
 
-async fn connection(stream: TokioIo<tokio::net::TcpStream>, peer: SocketAddr, router: Router, mut stop: Stop) {
+async fn connection(stream: TokioIo<TcpStream>, peer: SocketAddr, router: Router, mut stop: Stop) {
     let service = service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         let router = router.clone();
@@ -110,11 +110,13 @@ fn ours(error: &hyper::Error) -> Option<&'static str> {
     }
 }
 
-/// What is said to a connection for which there is no place.
-fn full(seconds: u16) -> String {
-    format!(
+/// Says to a connection for which there is no place when to come back. It is not waited for: whoever does not
+/// even take this learns it from the close.
+fn refuse(stream: TcpStream, seconds: u16) {
+    let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\nretry-after: {seconds}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-    )
+    );
+    let _told = stream.into_std().and_then(|mut stream| stream.write_all(answer.as_bytes()));
 }
 
 async fn respond(router: Router, request: Request<Body>) -> axum::response::Response {

@@ -42,9 +42,9 @@ pub async fn hook(
     is_open(&door)?;
     let body = body::read(&door.limits, &headers, body, WEBHOOK_BODY).await?;
     let request = Inbound { headers: &headers, body: &body.bytes };
-    let verified = debug_span!("verify")
-        .in_scope(|| runtime.verify(&request, door.sources.wall()))
-        .map_err(|why| refused(&door, &name, peer.0, why))?;
+    let verified = debug_span!("verify").in_scope(|| runtime.verify(&request, door.sources.wall()));
+    compare_clocks(&door, &name, &request, verified.as_ref().err()).await;
+    let verified = verified.map_err(|why| refused(&door, &name, peer.0, why))?;
     let (decoded, held, appended) = take(&door, &name, &runtime, &request, &verified).await?;
     drop(body);
     wait::answer(door, name, runtime, decoded, held, appended).await
@@ -70,7 +70,9 @@ pub async fn events(
         if runtime.policy().kind != "generic" {
             continue;
         }
-        match debug_span!("verify", runtime = name).in_scope(|| runtime.verify(&request, now)) {
+        let verified = debug_span!("verify", runtime = name).in_scope(|| runtime.verify(&request, now));
+        compare_clocks(&door, name, &request, verified.as_ref().err()).await;
+        match verified {
             Ok(verified) => {
                 let (_, _, appended) = take(&door, name, runtime, &request, &verified).await?;
                 return Ok(acknowledged(&appended));
@@ -88,6 +90,20 @@ fn is_open(door: &Shared) -> Result<(), Problem> {
         return Err(Problem::new(503, "Stopping; try again soon."));
     }
     Ok(())
+}
+
+/// Counts how often genuine signatures are from another time, and has it told when that happens too often.
+async fn compare_clocks(door: &Shared, source: &str, request: &Inbound<'_>, refused: Option<&Refused>) {
+    let genuine = refused.is_none_or(|why| *why == Refused::Stale) && request.header("webhook-signature").is_some();
+    if !genuine {
+        return;
+    }
+    let Some(percent) = door.limits.skew.saw(source, refused.is_some(), door.sources.now()) else { return };
+    tracing::warn!(source, percent, "signatures are from another time");
+    let body = InputBody::Skewed { source: source.to_owned(), percent };
+    if let Err(error) = door.log.append_patiently(vec![NewInput::unkeyed(body)]).await {
+        tracing::warn!(%error, "nobody was told of it");
+    }
 }
 
 /// Takes one of the source's turns. What is urgent goes in also when none is left.

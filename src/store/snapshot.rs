@@ -14,6 +14,8 @@ pub struct Lease {
     pub term: i64,
     /// How far the log is folded.
     pub cursor: u64,
+    /// Until when the lease was held before, by whoever had it; zero when it was given back.
+    pub left: Ts,
 }
 
 /// Entries that are read from the log at once.
@@ -27,16 +29,21 @@ impl Store {
     pub async fn acquire_lease(&self, holder: &str, now: Ts, lives: Span) -> Result<Option<Lease>> {
         let expires = now.plus(lives).0;
         let mut tx = self.begin().await?;
+        let held = fetch_tx!(&mut tx, sql::SELECT_ENGINE, [], |row| row.try_get::<i64, _>("expires")?);
+        // It is renewed well before it ends, so its holder was there at least until one life before that.
+        let left = held.first().map_or(Ts::default(), |expires| Ts(*expires).minus(lives));
         // On SQLite the lock on the file has decided already; a crashed holder cannot come back.
         let leases = if self.is_exclusive() {
             fetch_tx!(&mut tx, sql::SEIZE_ENGINE, [holder, expires], |row| lease(
                 row.try_get("term")?,
-                row.try_get("cursor")?
+                row.try_get("cursor")?,
+                left
             ))
         } else {
             fetch_tx!(&mut tx, sql::ACQUIRE_ENGINE, [holder, expires, now.0], |row| lease(
                 row.try_get("term")?,
-                row.try_get("cursor")?
+                row.try_get("cursor")?,
+                left
             ))
         };
         tx.commit().await?;
@@ -120,6 +127,6 @@ impl Store {
     }
 }
 
-const fn lease(term: i64, cursor: i64) -> Lease {
-    Lease { term, cursor: cursor.cast_unsigned() }
+const fn lease(term: i64, cursor: i64, left: Ts) -> Lease {
+    Lease { term, cursor: cursor.cast_unsigned(), left }
 }

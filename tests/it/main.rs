@@ -11,6 +11,7 @@ mod crash;
 mod database;
 mod deploy;
 mod dose;
+mod faults;
 mod intake;
 mod page;
 mod real;

@@ -5,6 +5,7 @@ use sereno::core::access::{Actor, Role};
 use sereno::core::control::{ControlOutcome, ControlResult};
 use sereno::core::delivery::{Card, RowState, SendOutcome, SendResult, Work};
 use sereno::core::event::Event;
+use sereno::core::gap::Jump;
 use sereno::core::input::{Body, Input, Invocation, Origin, Reported, Tap};
 use sereno::core::message::Content;
 use sereno::core::policy::{Lang, Person, Policy, RuleSpec, RuntimePolicy, ScopeKind, Severity, Verb};
@@ -172,6 +173,20 @@ impl Sim {
             self.input(Body::Tick);
         }
         self.now = until;
+    }
+
+    /// The wall jumps, either way; the time of decisions only forward.
+    pub fn jump(&mut self, wall: i64) {
+        let skipped = Span(wall.max(0));
+        self.now = self.now.plus(skipped);
+        self.input(Body::ClockJumped(Jump { wall, skipped, slept: Span(0) }));
+    }
+
+    /// Nothing is folded for a while.
+    pub fn away(&mut self, span: Span) {
+        let since = self.now;
+        self.now = self.now.plus(span);
+        self.input(Body::Returned { since });
     }
 
     pub fn to(&mut self, time: &str) {

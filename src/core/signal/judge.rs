@@ -4,6 +4,7 @@
 //! input leaves behind and never a half-applied one.
 
 use super::{Calls, Gauge, Measure, Ratio, Signal, Signals, TextSignal, Timed, WindowIx};
+use crate::core::alert::AlertState;
 use crate::core::arena::Ix;
 use crate::core::policy::ScopeKind;
 use crate::core::rule::{Reading, Rule, RuleBook, RuleIx, ScopeIndex};
@@ -45,8 +46,14 @@ impl World {
         open.map(|a| a.asked).min()
     }
 
-    /// When a growing time has begun to grow, if it does.
+    /// When a growing time has begun to grow, if it does. Silence counts from when nothing was missed any more.
     fn grows_since(&self, scope: Scope, timed: Timed) -> Option<Ts> {
+        let since = self.began(scope, timed)?;
+        Some(if timed == Timed::Age { since } else { since.max(self.attentive) })
+    }
+
+    /// When a growing time has begun to grow by the clock, whatever was missed.
+    fn began(&self, scope: Scope, timed: Timed) -> Option<Ts> {
         match (timed, scope) {
             (Timed::Idle, Scope::Agent(ix)) => {
                 let agent = self.agents.get(ix)?;
@@ -72,12 +79,18 @@ pub struct ScopeReading<'a> {
     world: &'a World,
     scope: Scope,
     now: Ts,
+    strict: bool,
 }
 
 impl<'a> ScopeReading<'a> {
     /// Reads `scope` at `now`.
     pub const fn new(world: &'a World, scope: Scope, now: Ts) -> Self {
-        Self { world, scope, now }
+        Self { world, scope, now, strict: false }
+    }
+
+    /// Reads `scope` as if no time had been lost.
+    const fn strict(world: &'a World, scope: Scope, now: Ts) -> Self {
+        Self { world, scope, now, strict: true }
     }
 
     fn index(&self) -> &ScopeIndex {
@@ -149,7 +162,9 @@ impl Reading for ScopeReading<'_> {
             Signal::Ratio(ratio, windows) => self.ratio(*ratio, windows),
             Signal::Repeats(span) => f64::from(self.repeats(*span)),
             Signal::Timed(timed) => {
-                let since = self.world.grows_since(self.scope, *timed);
+                let world = self.world;
+                let since =
+                    if self.strict { world.began(self.scope, *timed) } else { world.grows_since(self.scope, *timed) };
                 since.map_or(0.0, |since| self.now.since(since).as_secs_f64())
             }
             Signal::Gauge(gauge) => self.gauge(gauge),
@@ -254,8 +269,18 @@ impl Fold<'_> {
     fn judge(&mut self, scope: Scope, rule: RuleIx) {
         let rules = self.w.rules.clone();
         let Some(rule) = rules.rules.get(rule as usize) else { return };
-        let holds = rule.holds(&ScopeReading::new(self.w, scope, self.at));
+        let mut holds = rule.holds(&ScopeReading::new(self.w, scope, self.at));
+        // What people were told has not ended because time was lost.
+        if !holds && !rule.moments.is_empty() && self.is_told(rule, scope) {
+            holds = rule.holds(&ScopeReading::strict(self.w, scope, self.at));
+        }
         self.alert(rule, scope, holds);
+    }
+
+    fn is_told(&self, rule: &Rule, scope: Scope) -> bool {
+        let open = self.w.signals(scope).map_or(&[][..], |signals| &signals.open);
+        let mut open = open.iter().filter_map(|number| self.w.alerts.get(number));
+        open.any(|alert| alert.rule == rule.spec.name && alert.state != AlertState::Pending)
     }
 
     /// Time has passed for `scope`.
@@ -327,9 +352,9 @@ impl Fold<'_> {
 
     fn silence_due(&self, scope: Scope) -> Option<Ts> {
         let Scope::Agent(ix) = scope else { return None };
-        let agent = self.w.agents.get(ix).filter(|a| !a.silent)?;
+        self.w.agents.get(ix).filter(|a| !a.silent)?;
         let since = self.w.grows_since(scope, Timed::Idle)?;
-        Some(since.max(agent.last_seen).plus(self.w.policy.silent_after)).filter(|at| *at > self.at)
+        Some(since.plus(self.w.policy.silent_after)).filter(|at| *at > self.at)
     }
 
     /// When a window that `rule` reads will next shrink.
@@ -362,8 +387,9 @@ impl Fold<'_> {
     /// Marks a running agent that has said nothing for too long.
     fn notice_silence(&mut self, ix: Ix<Agent>) {
         let (now, limit) = (self.at, self.w.policy.silent_after);
+        let since = self.w.grows_since(Scope::Agent(ix), Timed::Idle);
         let Some(agent) = self.w.agents.get_mut(ix) else { return };
-        if !agent.silent && agent.idle(now) >= limit {
+        if !agent.silent && since.is_some_and(|since| now.since(since) >= limit) {
             agent.silent = true;
             agent.since = now;
             self.out.changed.agent(ix);

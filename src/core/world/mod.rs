@@ -89,6 +89,12 @@ pub struct World {
     pub now: Ts,
     /// Position of the newest input.
     pub pos: u64,
+    /// Since when no time was lost: silence counts from here at the earliest.
+    #[serde(default)]
+    pub attentive: Ts,
+    /// When people were last told that the clock jumped.
+    #[serde(default)]
+    pub jump_told: Option<Ts>,
     /// The policy in force.
     pub policy: Arc<Policy>,
     /// Who works.

@@ -21,6 +21,7 @@ const COMMANDS: &[&[&str]] = &[
     &["audit", "export"],
     &["explain"],
     &["emit"],
+    &["health"],
     &["commands", "generate"],
     &["commands", "check"],
     &["backup"],

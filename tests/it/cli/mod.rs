@@ -8,3 +8,4 @@ mod hook;
 mod running;
 mod secrets;
 mod setup;
+mod stopping;

@@ -41,6 +41,10 @@ pub enum Op {
     Answer(usize, Verdict),
     /// Time passes.
     Wait(Span),
+    /// The clock jumps by so many milliseconds, either way.
+    Jump(i64),
+    /// Sereno is away for so long.
+    Away(Span),
     /// The configuration changes.
     Policy(bool),
 }
@@ -260,7 +264,15 @@ fn op() -> impl Strategy<Value = Op> {
         Span::days(1),
     ]);
     let wait = waits.prop_map(Op::Wait);
-    prop_oneof![12 => event, 4 => say, 4 => tap, 12 => answer, 5 => wait, 1 => any::<bool>().prop_map(Op::Policy)]
+    let leaps = [Span::secs(6), Span::mins(5), Span::hours(2), Span::days(1)];
+    let lost =
+        (select(leaps.to_vec()), any::<bool>(), any::<bool>()).prop_map(|(span, jump, back)| match (jump, back) {
+            (true, true) => Op::Jump(-span.0),
+            (true, false) => Op::Jump(span.0),
+            (false, _) => Op::Away(span),
+        });
+    let policy = any::<bool>().prop_map(Op::Policy);
+    prop_oneof![24 => event, 8 => say, 8 => tap, 24 => answer, 10 => wait, 1 => lost, 2 => policy]
 }
 
 /// Logs of up to `most` operations.

@@ -2,7 +2,9 @@
 
 mod approvals;
 mod commands;
+mod days;
 mod forgetting;
+mod gaps;
 mod layers;
 pub mod logs;
 mod repeats;

@@ -55,6 +55,8 @@ impl Run {
             }
             Op::Answer(row, verdict) => self.answer_nth(*row, *verdict),
             Op::Wait(span) => self.sim.advance(*span),
+            Op::Jump(wall) => self.sim.jump(*wall),
+            Op::Away(span) => self.sim.away(*span),
             Op::Policy(fewer) => {
                 let mut policy = many_rules();
                 if *fewer {

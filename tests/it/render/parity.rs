@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sereno::core::command::CATALOGUE;
 use sereno::core::policy::Lang;
 use sereno::core::reason::Reason;
-use sereno::core::time::Ts;
+use sereno::core::time::{Span, Ts};
 use sereno::render::{RENDERER, Reader, Words, template_names};
 
 #[test]
@@ -130,6 +130,11 @@ fn reasons() -> Vec<Reason> {
         R::ControlConfirmed { verb: verb(), receipt: "done".into() },
         R::ControlFailed { verb: verb(), error: "gone".into() },
         R::ControlExpired { verb: verb() },
+        R::ClockAhead { by: 7_200_000 },
+        R::ClockBack { by: 6_000 },
+        R::MachineSlept { span: 28_800_000 },
+        R::WasAway { from: at, to: at.plus(Span::mins(47)) },
+        R::SkewedClock { source: "fleet".into(), percent: 33 },
         R::UnknownPerson { channel: "telegram".into(), account: "99".into() },
         R::RoleMissing {
             command: "tell".into(),

@@ -1,0 +1,18 @@
+//! Faults that are injected from outside: clocks, networks, disks, databases, too much at once.
+
+mod overload;
+mod time;
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// An instant of real time.
+#[expect(clippy::disallowed_methods, reason = "a real process works in real time")]
+pub fn instant() -> Instant {
+    Instant::now()
+}
+
+/// Seconds since 1970, by the machine's wall.
+#[expect(clippy::disallowed_methods, reason = "where the wall of a real process is set to depends on the machine's")]
+pub fn wall() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed()
+}
