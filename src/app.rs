@@ -19,18 +19,16 @@ use crate::config::{Config, ConfigError};
 use crate::core::input::Body;
 use crate::core::time::Span;
 use crate::courier::Courier;
-use crate::engine::{AppendError, Engine, Log, NewInput, Progress, Stopped, watch_clock};
+use crate::engine::{AppendError, Keeper, Log, NewInput, Stopped, watch_clock};
 use crate::health::Health;
 use crate::http::{self, Door, Limits, Shared};
 use crate::stop::{Stop, Stopper};
-use crate::store::{self, Lease, Store};
+use crate::store::{self, Store};
 
 pub use heartbeat::reachable;
 pub use parts::{api_tokens, build_channels, build_runtimes};
 pub use supervisor::Supervisor;
 
-/// How often a process that stands by looks whether it may fold.
-const STAND_BY: Span = Span::secs(2);
 /// After a start, agents have this long to come back to their open questions.
 const SETTLE: Span = Span::secs(20);
 /// What the courier has begun may take this long once we stop.
@@ -83,13 +81,12 @@ impl App {
         let runtimes = Arc::new(build_runtimes(config)?);
         let page = Arc::new(WebChannel::default());
         let channels = Arc::new(build_channels(config, page.clone())?);
-        let store = Store::open(&config.store_url()?).await?;
-        let lease = acquire_lease(&store, &sources, config.lease()).await?;
-        let (engine, log, progress) =
-            Engine::start(store.clone(), sources.clock.clone(), lease, config.lease()).await?;
+        let store = Store::open_with(&config.store_url()?, config.direct_url()?.as_deref()).await?;
+        let (keeper, log, progress) =
+            Keeper::start(store.clone(), sources.clone(), config.lease(), config.policy.clone()).await?;
+        let claim = keeper.claim("");
         let (engine_stopper, engine_stop) = Stopper::new();
-        let engine = (engine_stopper, tokio::spawn(engine.run(engine_stop)));
-        apply_policy(config, &log, &progress).await?;
+        let engine = (engine_stopper, tokio::spawn(keeper.run(engine_stop)));
         let tokens = tokens(&store, &sources).await?;
         let health = Arc::new(Health::default());
         let (front_stopper, front_stop) = Stopper::new();
@@ -129,7 +126,7 @@ impl App {
                 sources.entropy.clone(),
                 front_stop.clone(),
             )),
-            tokio::spawn(door.receiver().run(channels, front_stop.clone())),
+            tokio::spawn(door.receiver().run(channels, claim, front_stop.clone())),
             tokio::spawn(watch_clock(sources.clock.clone(), log.clone(), front_stop.clone())),
             tokio::spawn(sweep_abandoned(door.clone(), front_stop.clone())),
             tokio::spawn(heartbeat::run(config.file.heartbeat.clone(), address, door.clone(), front_stop)),
@@ -191,32 +188,6 @@ pub fn metrics_handle() -> PrometheusHandle {
     HANDLE.get_or_init(install).clone()
 }
 
-/// Takes the folding lease; while another process has it, stands by.
-async fn acquire_lease(store: &Store, sources: &Sources, lives: Span) -> store::Result<Lease> {
-    let holder = random_hex(sources.entropy.as_ref(), 8);
-    let mut said = false;
-    loop {
-        if let Some(lease) = store.acquire_lease(&holder, sources.now(), lives).await? {
-            return Ok(lease);
-        }
-        if !said {
-            let (other, until) = store.lease_holder().await?;
-            tracing::info!(other, until = until.rfc3339(), "standing by: another process folds");
-            said = true;
-        }
-        sources.clock.sleep(Span(STAND_BY.0.min(lives.0 / 3))).await;
-    }
-}
-
-/// Appends the policy when it is another one than the log knows.
-async fn apply_policy(config: &Config, log: &Log, progress: &Progress) -> Result<(), AppendError> {
-    if **progress.policy.borrow() == config.policy {
-        return Ok(());
-    }
-    log.append_one(NewInput::unkeyed(Body::Policy(Box::new(config.policy.clone())))).await?;
-    Ok(())
-}
-
 /// Tokens of buttons under the store's own key.
 async fn tokens(store: &Store, sources: &Sources) -> store::Result<Tokens> {
     let fresh = random_hex(sources.entropy.as_ref(), 32);
@@ -237,8 +208,10 @@ async fn sweep_abandoned(door: Shared, mut stop: Stop) {
     }
     for (name, runtime) in door.runtimes.iter() {
         let Ok(pending) = door.store.pending_approvals(name).await else { continue };
-        for approval in pending.iter().filter(|a| a.asked < started && runtime.is_abandoned(&a.external)) {
-            http::withdraw(&door.log, name, &approval.external, door.sources.now()).await;
+        for approval in pending.iter().filter(|a| a.asked < started) {
+            if http::is_abandoned(&door, name, runtime.as_ref(), &approval.external).await {
+                http::withdraw(&door.log, name, &approval.external, door.sources.now()).await;
+            }
         }
     }
 }

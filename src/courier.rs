@@ -38,6 +38,8 @@ const BATCH: i64 = 64;
 const PARALLEL: usize = 32;
 /// A row whose conversation is busy for longer than this is put back.
 const PATIENCE: Span = Span::secs(2);
+/// A call for somebody who waits in another process is put back for this long.
+const ANOTHER: Span = Span(200);
 /// How long to wait when the store is in trouble.
 const BROKEN_WAIT: Span = Span::secs(1);
 /// A channel that does not know us is tried again after this.
@@ -187,6 +189,10 @@ impl Courier {
                 Body::Sent(SendOutcome { id: id.clone(), attempt, version, result })
             }
             ClaimedWork::Control(call) => {
+                if self.is_for_another(&call).await {
+                    self.put_back(&id, now.plus(ANOTHER)).await;
+                    return;
+                }
                 let result = self.control(&call).await;
                 Body::Controlled(ControlOutcome { id: id.clone(), attempt, result })
             }
@@ -197,6 +203,13 @@ impl Courier {
             }
         };
         self.append(&id, attempt, body).await;
+    }
+
+    /// Whether whoever waits for a call waits in another process, which must then carry it out.
+    async fn is_for_another(&self, call: &ControlCall) -> bool {
+        let Some(runtime) = self.runtimes.get(&call.runtime) else { return false };
+        let Some(place) = runtime.place_of(call).filter(|place| !runtime.has_place(place)) else { return false };
+        self.store.is_held_elsewhere(&call.runtime, &place.to_string()).await.unwrap_or(false)
     }
 
     async fn put_back(&self, id: &str, due: Ts) {

@@ -5,14 +5,20 @@
 //! appended get an answer. If that commit fails, the World in memory is thrown away and rebuilt.
 
 mod backlog;
+mod claim;
+mod follow;
+mod keeper;
 mod log;
 mod models;
+mod others;
+mod progress;
 mod pulse;
+mod roll;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tracing::{Instrument as _, debug_span};
 
 use self::models::Models;
@@ -27,10 +33,14 @@ use crate::stop::Stop;
 use crate::store::{self, Appended, Entry, Lease, Store, Writes, idempotency_key};
 
 pub use backlog::{DiskLevel, Urgency};
-pub use log::{AppendError, Log, NewInput};
+pub use claim::{Claim, Watched};
+pub use keeper::Keeper;
+pub use log::{AppendError, Log, NewInput, Requests};
+pub use progress::{Progress, Told};
 pub use pulse::watch as watch_clock;
 
 use log::{Answer, Request};
+use others::{Asked, Others};
 
 /// Inputs that are committed together at most.
 const MAX_BATCH: usize = 512;
@@ -42,38 +52,27 @@ const SNAPSHOT_INPUTS: u64 = 20_000;
 const SNAPSHOT_EVERY: Span = Span::mins(10);
 /// … but never so often that writing them takes more than one part in so many of the time.
 const SNAPSHOT_SHARE: i64 = 20;
+/// Answers to other processes that nobody has read for this long are forgotten.
+const TIDY: Span = Span::mins(1);
 /// How long the engine waits before it tries a broken store again.
 const BROKEN_WAIT: Span = Span::secs(1);
 
 /// An idempotency key as it is stored.
 type Key = [u8; 16];
 
-/// What the engine tells others: how far it is, and what the policy is.
-#[derive(Clone)]
-pub struct Progress {
-    /// Position of the newest commit.
-    pub committed: watch::Receiver<u64>,
-    /// Position of the newest commit that made or changed outbox rows.
-    pub outbox: watch::Receiver<u64>,
-    /// The policy in force.
-    pub policy: watch::Receiver<Arc<Policy>>,
-    /// Why nothing can be appended now; `None` when all is well.
-    pub trouble: watch::Receiver<Option<String>>,
-    /// When the newest commit was made.
-    pub last_commit: watch::Receiver<Ts>,
-    /// When the engine has something to do by itself: a deadline, or read models to write.
-    pub due: watch::Receiver<Option<Ts>>,
-}
-
 /// Holds the World and folds.
 pub struct Engine {
     store: Store,
     clock: Arc<dyn Clock>,
     lease: Lease,
-    lease_lives: Span,
     world: World,
     models: Models,
-    requests: mpsc::Receiver<Request>,
+    requests: OwnedMutexGuard<mpsc::Receiver<Request>>,
+    others: Others,
+    /// When answers that nobody reads were last forgotten.
+    tidied: Ts,
+    /// What a commit holds of which nobody knows yet whether it happened.
+    undecided: Option<(u64, Vec<Appended>)>,
     committed: watch::Sender<u64>,
     outbox: watch::Sender<u64>,
     policy: watch::Sender<Arc<Policy>>,
@@ -100,7 +99,8 @@ pub enum Stopped {
 }
 
 impl Engine {
-    /// Rebuilds the World from the newest snapshot and the log behind it, under `lease`.
+    /// Rebuilds the World from the newest snapshot and the log behind it, under `lease`, to fold what comes in by
+    /// `requests`.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -108,37 +108,30 @@ impl Engine {
         store: Store,
         clock: Arc<dyn Clock>,
         lease: Lease,
-        lease_lives: Span,
-    ) -> store::Result<(Self, Log, Progress)> {
+        told: Told,
+        requests: OwnedMutexGuard<mpsc::Receiver<Request>>,
+    ) -> store::Result<Self> {
         let (world, changed) = rebuild(&store, lease.cursor).await?;
         let arrival = pulse::arrival(clock.as_ref(), world.now, lease.left);
-        let (sender, requests) = mpsc::channel(MAX_WAITING);
-        let committed = watch::Sender::new(world.pos);
-        let outbox = watch::Sender::new(world.pos);
-        let policy = watch::Sender::new(world.policy.clone());
-        let trouble = watch::Sender::new(None);
-        let last_commit = watch::Sender::new(clock.now());
-        let due = watch::Sender::new(None);
-        let progress = Progress {
-            committed: committed.subscribe(),
-            outbox: outbox.subscribe(),
-            policy: policy.subscribe(),
-            trouble: trouble.subscribe(),
-            last_commit: last_commit.subscribe(),
-            due: due.subscribe(),
-        };
-        let log = Log::new(sender, clock.clone());
+        let Told { committed, outbox, policy, trouble, last_commit, due } = told;
+        committed.send_replace(world.pos);
+        outbox.send_replace(world.pos);
+        policy.send_replace(world.policy.clone());
+        trouble.send_replace(None);
+        last_commit.send_replace(clock.now());
         let (snapshot_pos, snapshot_at) = (world.pos, clock.now());
         let models = Models::new(changed, clock.now());
         let pulse = Pulse::read(clock.as_ref());
         let mut engine = Self {
             store,
+            tidied: clock.now(),
             clock,
             lease,
-            lease_lives,
             world,
             models,
             requests,
+            others: Others::default(),
+            undecided: None,
             committed,
             outbox,
             policy,
@@ -151,34 +144,55 @@ impl Engine {
             pulse,
         };
         if let Some(arrival) = arrival {
-            engine.fold(vec![NewInput::unkeyed(arrival)]).await?;
+            engine.fold(vec![NewInput::unkeyed(arrival)], &Asked::default()).await?;
         }
-        Ok((engine, log, progress))
+        Ok(engine)
     }
 
-    /// Folds until `stop` is told or the lease is lost. On the way out the read models are brought up to
-    /// date and a snapshot is written.
+    /// Whether requests of other processes wait.
+    fn others(&self) -> Others {
+        self.others.clone()
+    }
+
+    /// Brings `policy` into force when it is another one than the log knows.
+    ///
+    /// # Errors
+    /// When it cannot be committed.
+    pub async fn apply(&mut self, policy: &Policy) -> store::Result<()> {
+        if *self.world.policy != *policy {
+            self.fold(vec![NewInput::unkeyed(Body::Policy(Box::new(policy.clone())))], &Asked::default()).await?;
+        } else if !self.store.is_exclusive() && self.store.policy().await?.is_none() {
+            let mut tx = self.store.begin_commit().await?;
+            tx.write_policy(&serde_json::to_string(policy)?, self.world.pos).await?;
+            tx.commit(self.world.pos, self.lease.term).await?;
+        }
+        Ok(())
+    }
+
+    /// Folds until `stop` is told or the lease is lost. When it was asked to stop, the read models are brought up
+    /// to date and a snapshot is written.
     pub async fn run(mut self, mut stop: Stop) -> Stopped {
-        let mut renew_at = self.clock.now();
         let why = loop {
-            let now = self.clock.now();
-            if now >= renew_at {
-                if !self.keep_lease(now).await {
-                    break Stopped::LeaseLost;
-                }
-                renew_at = now.plus(Span(self.lease_lives.0 / 3));
-            }
             let due = self.world.next_deadline().into_iter().chain(self.models.due()).min();
             self.due.send_replace(due);
-            let wake = due.map_or(renew_at, |due| due.min(renew_at));
-            tokio::select! {
+            let passes = async {
+                match due {
+                    Some(due) => self.clock.sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let done = tokio::select! {
                 biased;
                 () = stop.asked() => break Stopped::Asked,
                 request = self.requests.recv() => match request {
-                    Some(first) => if self.take(first).await.is_err() { break Stopped::LeaseLost },
+                    Some(first) => self.take(Some(first)).await,
                     None => break Stopped::Asked,
                 },
-                () = self.clock.sleep_until(wake) => if self.time_passed().await.is_err() { break Stopped::LeaseLost },
+                () = self.others.come() => self.take(None).await,
+                () = passes => self.time_passed().await,
+            };
+            if done.is_err() {
+                break Stopped::LeaseLost;
             }
         };
         if matches!(why, Stopped::Asked) {
@@ -188,14 +202,19 @@ impl Engine {
     }
 
     /// Takes what waits, with `first`, as one batch.
-    async fn take(&mut self, first: Request) -> Result<(), ()> {
-        let mut requests = vec![first];
-        let mut inputs = requests[0].inputs.len();
+    async fn take(&mut self, first: Option<Request>) -> Result<(), ()> {
+        let mut requests: Vec<Request> = first.into_iter().collect();
+        let mut inputs: usize = requests.iter().map(|request| request.inputs.len()).sum();
         while inputs < MAX_BATCH {
             let Ok(next) = self.requests.try_recv() else { break };
             inputs += next.inputs.len();
             requests.push(next);
         }
+        let mut asked = match self.others.take(&self.store).await {
+            Ok(asked) => asked,
+            // They wait; what is wrong shows at the commit.
+            Err(_) => Asked::default(),
+        };
         let (inputs, doors): (Vec<Vec<NewInput>>, Vec<_>) = requests
             .into_iter()
             .map(|Request { inputs, done, waits }| {
@@ -204,26 +223,40 @@ impl Engine {
                 (inputs, (done, count))
             })
             .unzip();
-        let inputs = inputs.into_iter().flatten().collect();
-        match self.fold(inputs).await {
+        let inputs: Vec<NewInput> = inputs.into_iter().flatten().chain(asked.take_inputs()).collect();
+        if inputs.is_empty() && asked.is_empty() {
+            return Ok(());
+        }
+        match self.fold(inputs, &asked).await {
             Ok(results) => answer(doors, results),
-            Err(error) => {
-                // Whoever appended is told at once: mending may take as long as the store is away.
-                self.trouble.send_replace(Some(error.to_string()));
-                for (done, _) in doors {
-                    refuse(done, &error);
-                }
-                self.recover(&error).await?;
-            }
+            Err(error) => self.failed(doors, &error).await?,
         }
         Ok(())
+    }
+
+    /// A commit failed. What it was about did not happen, unless the connection broke after the database had
+    /// heard of the commit: then the cursor says so.
+    async fn failed(&mut self, doors: Vec<(Answer, usize)>, error: &store::Error) -> Result<(), ()> {
+        self.trouble.send_replace(Some(error.to_string()));
+        if let Some((pos, results)) = self.undecided.take()
+            && !matches!(error, store::Error::LeaseLost)
+            && self.store.folded().await.is_ok_and(|folded| (folded.term, folded.cursor) == (self.lease.term, pos))
+        {
+            answer(doors, results);
+        } else {
+            // Whoever appended is told at once: mending may take as long as the store is away.
+            for (done, _) in doors {
+                refuse(done, error);
+            }
+        }
+        self.recover(error).await
     }
 
     /// A deadline is due, or read models must be written.
     async fn time_passed(&mut self) -> Result<(), ()> {
         let now = self.clock.now();
         if self.world.next_deadline().is_some_and(|at| at <= now)
-            && let Err(error) = self.fold(vec![NewInput::unkeyed(Body::Tick)]).await
+            && let Err(error) = self.fold(vec![NewInput::unkeyed(Body::Tick)], &Asked::default()).await
         {
             return self.recover(&error).await;
         }
@@ -235,8 +268,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Folds inputs and commits them with everything that follows.
-    async fn fold(&mut self, inputs: Vec<NewInput>) -> store::Result<Vec<Appended>> {
+    /// Folds inputs and commits them with everything that follows; the last of them are those that others `asked`.
+    async fn fold(&mut self, inputs: Vec<NewInput>, asked: &Asked) -> store::Result<Vec<Appended>> {
+        self.undecided = None;
         let pulse = Pulse::read(self.clock.as_ref());
         let started = pulse.now;
         let keys: Vec<Option<Key>> =
@@ -245,6 +279,7 @@ impl Engine {
         let mut results = Vec::with_capacity(inputs.len());
         let mut entries = Vec::with_capacity(inputs.len());
         let mut writes = Writes::default();
+        let inputs_hold_policy = inputs.iter().any(|input| matches!(input.body, Body::Policy(_)));
         // Nothing is folded after a jump of the clock before the jump itself is.
         if let Some(jump) = pulse.jump_since(&self.pulse) {
             pulse::tell(&jump);
@@ -253,21 +288,31 @@ impl Engine {
         for (input, key) in inputs.into_iter().zip(keys) {
             // A key counts once, also when it comes twice in the same batch.
             if key.is_some_and(|key| !fresh.remove(&key)) {
-                results.push(Appended { pos: None, reply: None });
+                results.push(Appended::again());
                 metrics::counter!("sereno_duplicates_total").increment(1);
                 continue;
             }
             let (entry, reply) = self.fold_one(input.body, started, &mut writes)?;
-            results.push(Appended { pos: Some(entry.pos), reply });
+            results.push(Appended::at(entry.pos, reply));
             entries.push(entry);
         }
-        if entries.is_empty() {
+        if entries.is_empty() && asked.is_empty() {
             tx.roll_back().await?;
             return Ok(results);
+        }
+        let policy = inputs_hold_policy.then(|| serde_json::to_string(&*self.world.policy)).transpose()?;
+        if !self.store.is_exclusive() {
+            self.undecided = Some((self.world.pos, results.clone()));
         }
         let commit = async {
             tx.append(&entries).await?;
             tx.write(&writes, &self.world).await?;
+            if let Some(policy) = policy {
+                tx.write_policy(&policy, self.world.pos).await?;
+            }
+            if !asked.is_empty() {
+                tx.answer(&asked.answers(&results)?, started).await?;
+            }
             tx.commit(self.world.pos, self.lease.term).await
         };
         commit.instrument(debug_span!("commit", pos = self.world.pos)).await?;
@@ -337,6 +382,9 @@ impl Engine {
         let changed = self.models.take();
         let mut tx = self.store.begin_commit().await?;
         tx.write_models(&changed, &self.world).await?;
+        if !self.store.is_exclusive() {
+            self.tidy(&mut tx).await?;
+        }
         tx.commit(self.world.pos, self.lease.term).await?;
         self.models.took(self.clock.now().since(started));
         Ok(())
@@ -355,15 +403,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Renews the lease. Returns whether it still holds; trouble with the store is not a loss.
-    async fn keep_lease(&self, now: Ts) -> bool {
-        match self.store.renew_lease(self.lease.term, now, self.lease_lives).await {
-            Ok(held) => held,
-            Err(error) => {
-                tracing::warn!(%error, "the engine lease could not be renewed");
-                true
-            }
+    /// Leaves in the store what processes that do not fold need to know, and nothing that they do not any more.
+    async fn tidy(&mut self, tx: &mut store::Tx) -> store::Result<()> {
+        let now = self.clock.now();
+        if now.since(self.tidied) >= TIDY {
+            tx.forget_old_answers(now.minus(TIDY)).await?;
+            self.tidied = now;
         }
+        Ok(())
     }
 
     /// A commit failed: nothing of it happened, so the World is rebuilt from what did.
@@ -377,6 +424,7 @@ impl Engine {
         loop {
             match self.reload().await {
                 Ok(()) => break,
+                Err(store::Error::LeaseLost) => return Err(()),
                 Err(error) => {
                     tracing::error!(%error, "the store cannot be read; trying again");
                     while let Ok(waiting) = self.requests.try_recv() {
@@ -393,8 +441,11 @@ impl Engine {
 
     async fn reload(&mut self) -> store::Result<()> {
         let mut tx = self.store.begin_commit().await?;
-        let cursor = tx.cursor().await?;
+        let (term, cursor) = tx.fold_state().await?;
         tx.roll_back().await?;
+        if term != self.lease.term {
+            return Err(store::Error::LeaseLost);
+        }
         let (world, changed) = rebuild(&self.store, cursor).await?;
         self.world = world;
         self.models = Models::new(changed, self.clock.now());
@@ -407,16 +458,13 @@ impl Engine {
     async fn wind_up(&mut self) {
         // The log ends when we do, so that the next start knows since when nobody was there.
         if self.clock.now() > self.world.now
-            && let Err(error) = self.fold(vec![NewInput::unkeyed(Body::Tick)]).await
+            && let Err(error) = self.fold(vec![NewInput::unkeyed(Body::Tick)], &Asked::default()).await
         {
             tracing::warn!(%error, "the end was not written down");
             return;
         }
         if let Err(error) = self.snapshot().await {
             tracing::warn!(%error, "no snapshot was written at the end; the next start folds more");
-        }
-        if let Err(error) = self.store.resign_lease(self.lease.term).await {
-            tracing::warn!(%error, "the engine lease was not given back");
         }
     }
 }

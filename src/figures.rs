@@ -27,6 +27,8 @@ const COUNTERS: &[(&str, &str)] = &[
 /// Figures that go up and down.
 const GAUGES: &[(&str, &str)] = &[
     ("sereno_outbox_rows", "Outbox rows that are not done, by state."),
+    ("sereno_folds", "Whether this process folds the log: 1 or 0."),
+    ("sereno_replicas", "Processes that live on this database, this one included."),
     ("sereno_channel_up", "Whether a channel works: 1 or 0."),
     ("sereno_clock_ahead_seconds", "How far the time of decisions is ahead of the wall, which was set back."),
     ("sereno_last_commit_age_seconds", "Time since the last commit."),

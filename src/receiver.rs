@@ -13,7 +13,7 @@ use crate::core::input::{Body, Invocation};
 use crate::core::policy::Lang;
 use crate::core::reason::Reason;
 use crate::core::time::Span;
-use crate::engine::{AppendError, Log, NewInput, Progress};
+use crate::engine::{AppendError, Claim, Log, NewInput, Progress};
 use crate::health::Health;
 use crate::render::{RENDERER, Reader};
 use crate::stop::Stop;
@@ -37,24 +37,41 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Prepares and polls every channel until `stop` is told.
-    pub async fn run(self, channels: Arc<HashMap<String, Arc<dyn Channel>>>, stop: Stop) {
+    /// Prepares and polls every channel until `stop` is told. A platform lets one process poll: the one that holds
+    /// the channel's lease, for which `claim` stands but for its name.
+    pub async fn run(self, channels: Arc<HashMap<String, Arc<dyn Channel>>>, claim: Claim, stop: Stop) {
         let mut tasks = tokio::task::JoinSet::new();
         for (name, channel) in channels.iter() {
             let (receiver, name, channel) = (self.clone(), name.clone(), channel.clone());
-            let mut stop = stop.clone();
-            tasks.spawn(async move {
-                tokio::select! {
-                    () = receiver.attend(&name, channel.as_ref()) => {}
-                    () = stop.asked() => {}
-                }
-            });
+            let claim = Claim { name: format!("channel:{name}"), ..claim.clone() };
+            let stop = stop.clone();
+            tasks.spawn(async move { receiver.attend(&name, channel.as_ref(), &claim, stop).await });
         }
         while tasks.join_next().await.is_some() {}
     }
 
-    async fn attend(&self, name: &str, channel: &dyn Channel) {
-        self.prepare(name, channel).await;
+    async fn attend(&self, name: &str, channel: &dyn Channel, claim: &Claim, mut stop: Stop) {
+        tokio::select! {
+            () = self.prepare(name, channel) => {}
+            () = stop.asked() => return,
+        }
+        let mut polled = channel.is_polled();
+        while polled {
+            let lease = tokio::select! {
+                lease = claim.won() => lease,
+                () = stop.asked() => return,
+            };
+            tokio::select! {
+                () = self.poll(name, channel) => polled = false,
+                () = claim.kept(lease.term) => {}
+                () = stop.asked() => polled = false,
+            }
+            claim.resign(lease.term).await;
+        }
+    }
+
+    /// Polls until the channel says that it is not polled.
+    async fn poll(&self, name: &str, channel: &dyn Channel) {
         let mut since = 0;
         loop {
             match channel.poll(since).await {

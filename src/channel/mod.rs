@@ -190,6 +190,11 @@ pub trait Channel: Send + Sync {
         Ok(())
     }
 
+    /// Whether what people say is asked for: by one process alone.
+    fn is_polled(&self) -> bool {
+        false
+    }
+
     /// Waits for what people say, after `since`.
     ///
     /// # Errors

@@ -98,6 +98,8 @@ section! {
         url: Spanned<Address>,
         /// File with the password that `url` leaves out.
         password_file: Spanned<String>,
+        /// The same PostgreSQL past its pooler, for migrations and wake-ups.
+        direct_url: Spanned<Address>,
         /// How long a dead process keeps the folding lease.
         lease: Duration,
     }

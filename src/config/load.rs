@@ -115,6 +115,10 @@ impl Config {
         if let Some(file) = crate::store::sqlite_path(url) {
             return Ok(format!("sqlite://{}", self.beside(&file).display()));
         }
+        self.with_password(url)
+    }
+
+    fn with_password(&self, url: &str) -> Result<String, ConfigError> {
         let Some(at) = &self.file.store.password_file else { return Ok(url.to_owned()) };
         let password = self.secret_in(at.get_ref(), "store").map_err(|message| self.fault(at, message))?;
         crate::store::with_password(url, password.reveal()).map_err(|error| self.fault(at, error.to_string()))
@@ -123,6 +127,15 @@ impl Config {
     /// How long a dead process keeps the folding lease.
     pub fn lease(&self) -> Span {
         self.file.store.lease.map_or(Span::secs(15), |lease| lease.0)
+    }
+
+    /// An address of the same store that leads past a pooler.
+    ///
+    /// # Errors
+    /// As [`Config::store_url`].
+    pub fn direct_url(&self) -> Result<Option<String>, ConfigError> {
+        let url = self.file.store.direct_url.as_ref();
+        url.map(|url| self.with_password(&url.get_ref().0)).transpose()
     }
 
     /// A path as the configuration means it.

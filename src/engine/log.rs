@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
+use super::MAX_WAITING;
 use super::backlog::{Backlog, DiskLevel, Waits};
 use crate::clock::Clock;
 use crate::core::input::Body;
@@ -11,7 +13,7 @@ use crate::core::time::Span;
 use crate::store::Appended;
 
 /// An input that is to be appended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewInput {
     /// Where it comes from, such as `runtime:claude`; keys are unique within a source.
     pub source: String,
@@ -47,12 +49,15 @@ pub enum AppendError {
 /// To whom the results of an append go.
 pub(super) type Answer = oneshot::Sender<Result<Vec<Appended>, AppendError>>;
 
+/// What is appended, to be lent to whoever takes it.
+pub type Requests = Arc<Mutex<mpsc::Receiver<Request>>>;
+
 /// Inputs that one caller appends together.
-pub(super) struct Request {
-    pub inputs: Vec<NewInput>,
-    pub done: Answer,
+pub struct Request {
+    pub(super) inputs: Vec<NewInput>,
+    pub(super) done: Answer,
     /// Ends when the request is taken.
-    pub waits: Waits,
+    pub(super) waits: Waits,
 }
 
 /// The door to the log.
@@ -63,8 +68,10 @@ pub struct Log {
 }
 
 impl Log {
-    pub(super) fn new(sender: mpsc::Sender<Request>, clock: Arc<dyn Clock>) -> Self {
-        Self { sender, backlog: Backlog::new(clock) }
+    /// A door, and what comes in by it.
+    pub fn open(clock: Arc<dyn Clock>) -> (Self, Requests) {
+        let (sender, requests) = mpsc::channel(MAX_WAITING);
+        (Self { sender, backlog: Backlog::new(clock) }, Arc::new(Mutex::new(requests)))
     }
 
     /// Whether the engine behind it is gone.

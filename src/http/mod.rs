@@ -37,7 +37,7 @@ use crate::store::Store;
 pub use limits::Limits;
 pub use page::hash_token;
 use problem::Problem;
-pub use webhook::withdraw;
+pub use webhook::{is_abandoned, withdraw};
 
 /// A token for the API.
 pub struct ApiToken {

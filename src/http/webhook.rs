@@ -25,7 +25,7 @@ use crate::engine::{NewInput, Urgency};
 use crate::runtime::{Decoded, Inbound, Refused, Runtime, Verified};
 use crate::store::Appended;
 
-pub use wait::withdraw;
+pub use wait::{is_abandoned, withdraw};
 
 type Answer = Result<Response, Problem>;
 
@@ -203,8 +203,9 @@ fn inputs(name: &str, decoded: &mut Decoded, now: crate::core::time::Ts) -> Vec<
 
 /// The plain answer: how many events were new.
 fn acknowledged(appended: &[Appended]) -> Response {
-    let accepted = appended.iter().filter(|a| a.pos.is_some()).count();
-    let duplicates = appended.len() - accepted;
+    // What is stored and not folded yet counts as new: whether it is shows when it is folded.
+    let duplicates = appended.iter().filter(|a| a.duplicate).count();
+    let accepted = appended.len() - duplicates;
     let status = if accepted == 0 && duplicates > 0 { StatusCode::OK } else { StatusCode::ACCEPTED };
     (status, Json(json!({ "accepted": accepted, "duplicates": duplicates }))).into_response()
 }

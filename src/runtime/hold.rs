@@ -19,6 +19,15 @@ pub enum For {
     Session(String),
 }
 
+impl std::fmt::Display for For {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Approval(id) => write!(f, "approval:{id}"),
+            Self::Session(id) => write!(f, "session:{id}"),
+        }
+    }
+}
+
 /// What ends a wait: an order, and who gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {

@@ -22,7 +22,7 @@ use crate::core::control::{ControlCall, ControlResult, Gate, Point};
 use crate::core::event::Event;
 use crate::core::policy::RuntimePolicy;
 use crate::core::time::Ts;
-use hold::Held;
+use hold::{For, Held};
 
 /// A request as it came in, body unread by anybody.
 pub struct Inbound<'a> {
@@ -161,6 +161,18 @@ pub trait Runtime: Send + Sync {
     fn silence(&self, decoded: &Decoded) -> Value {
         let _ = decoded;
         Value::Null
+    }
+
+    /// Where whoever waits for a control call would be found, when it is a place in one process.
+    fn place_of(&self, call: &ControlCall) -> Option<For> {
+        let _ = call;
+        None
+    }
+
+    /// Whether somebody waits at a place in this process.
+    fn has_place(&self, place: &For) -> bool {
+        let _ = place;
+        false
     }
 
     /// Whether somebody must be waiting here for a decision on this approval, and is not.

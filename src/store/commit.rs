@@ -1,10 +1,12 @@
 //! The commit: inputs, what follows from them, and the cursor, in one transaction.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 
-use super::sql::{self, Batch, share};
-use super::{AnyTx, Error, Result, Store, execute, fetch_tx};
+use super::outbox::part_of;
+use super::sql::{self, share};
+use super::{AnyTx, Error, Result, Store, execute};
 use crate::core::arena::Ix;
 use crate::core::audit::AuditRow;
 use crate::core::delivery::{OutboxRow, RowState, Settlement, Work};
@@ -14,12 +16,32 @@ use crate::core::time::Ts;
 use crate::core::world::{Agent, Session, Task, World};
 
 /// What became of an input that was to be appended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Appended {
-    /// Its position; `None` when it was there before.
+    /// Its position; `None` when it was there before, or is not folded yet.
     pub pos: Option<u64>,
     /// What the fold answers.
     pub reply: Option<Reply>,
+    /// It was there before.
+    #[serde(default)]
+    pub duplicate: bool,
+}
+
+impl Appended {
+    /// It is folded, at a position.
+    pub const fn at(pos: u64, reply: Option<Reply>) -> Self {
+        Self { pos: Some(pos), reply, duplicate: false }
+    }
+
+    /// It was there before.
+    pub const fn again() -> Self {
+        Self { pos: None, reply: None, duplicate: true }
+    }
+
+    /// It is stored and will be folded; only then is it known whether it was there before.
+    pub const fn stored() -> Self {
+        Self { pos: None, reply: None, duplicate: false }
+    }
 }
 
 /// A log entry to be written.
@@ -69,23 +91,23 @@ pub fn idempotency_key(source: &str, key: &str) -> [u8; 16] {
 }
 
 /// A transaction of the engine.
-pub struct Tx(AnyTx);
+pub struct Tx(pub(super) AnyTx);
 
 /// Binds rows to batch statements, as few as their number allows. The number of rows that were written.
 macro_rules! insert {
     ($tx:expr, $batch:expr, $rows:expr, |$query:ident, $row:ident| $bind:expr) => {{
-        let batch: &Batch = &$batch;
+        let batch: &$crate::store::sql::Batch = &$batch;
         let mut written = 0_u64;
-        for chunk in chunks($rows) {
+        for chunk in $crate::store::commit::chunks($rows) {
             match $tx {
-                AnyTx::Sqlite(tx) => {
+                $crate::store::AnyTx::Sqlite(tx) => {
                     let mut $query = sqlx::query(batch.sqlite(chunk.len()));
                     for $row in chunk {
                         $query = $bind;
                     }
                     written += $query.execute(&mut **tx).await?.rows_affected();
                 }
-                AnyTx::Postgres(tx) => {
+                $crate::store::AnyTx::Postgres(tx) => {
                     let mut $query = sqlx::query(batch.postgres(chunk.len()));
                     for $row in chunk {
                         $query = $bind;
@@ -98,8 +120,10 @@ macro_rules! insert {
     }};
 }
 
+pub(super) use insert;
+
 /// Slices of `rows`, each as long as one statement takes.
-fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+pub(super) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let (chunk, rest) = rows.split_at(share(rows.len()));
         rows = rest;
@@ -179,6 +203,8 @@ impl Tx {
         let tx = &mut self.0;
         write_cards(tx, &writes.changed, world).await?;
         insert!(&mut *tx, sql::INSERT_OUTBOX, &writes.outbox, |query, row| {
+            let conversation = conversation(row, world);
+            let part = part_of(&conversation);
             let (kind, copy, payload) = match &row.work {
                 Work::Deliver { copy } => ("deliver", Some(signed(*copy)), None),
                 Work::Control(call) => ("control", None, Some(serde_json::to_string(call)?)),
@@ -187,7 +213,7 @@ impl Tx {
                 .bind(&row.id)
                 .bind(kind)
                 .bind(&row.via)
-                .bind(conversation(row, world))
+                .bind(conversation)
                 .bind(copy)
                 .bind(payload)
                 .bind(class_word(row))
@@ -198,6 +224,7 @@ impl Tx {
                 .bind(0_i64)
                 .bind(world.now.0)
                 .bind(world.now.0)
+                .bind(part)
         });
         for settled in &writes.settled {
             execute!(
@@ -285,15 +312,6 @@ impl Tx {
     /// When the database refuses; nothing is written in any case.
     pub async fn roll_back(self) -> Result<()> {
         self.0.roll_back().await
-    }
-
-    /// Reads the cursor inside the transaction.
-    ///
-    /// # Errors
-    /// When the database refuses.
-    pub async fn cursor(&mut self) -> Result<u64> {
-        let rows = fetch_tx!(&mut self.0, sql::SELECT_ENGINE, [], |row| row.try_get::<i64, _>("cursor")?);
-        Ok(rows.first().copied().unwrap_or(0).cast_unsigned())
     }
 }
 

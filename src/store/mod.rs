@@ -4,10 +4,14 @@
 //! parameters, and no statement reads a clock. Facts are written by the engine's commit alone; a courier
 //! only takes leases. On SQLite one process owns the file, by a lock beside it.
 
+mod bell;
 mod commit;
+mod lease;
 mod migrate;
 mod outbox;
 mod read;
+mod replicas;
+mod requests;
 mod snapshot;
 pub mod sql;
 mod writer;
@@ -21,11 +25,14 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, Postgres, SqlitePool, Transaction};
 
+pub use bell::{Bell, Ring};
 pub use commit::{Appended, Entry, Tx, Writes, idempotency_key};
+pub use lease::{ENGINE, Lease, Standing};
 pub use migrate::migrations;
-pub use outbox::{Claimed, ClaimedWork, Listed, Lost};
+pub use outbox::{Claimed, ClaimedWork, Listed, Lost, Share};
 pub use read::{ApprovalRow, AuditFilter, FeedRow};
-pub use snapshot::Lease;
+pub use replicas::Fellows;
+pub use requests::{Answered, Folded, Waiting};
 use writer::{Writer, Writing};
 
 /// SQLite before this version can corrupt a WAL that is reset under load (fixed 2026-03-13).
@@ -78,6 +85,12 @@ pub enum Error {
     /// Somebody else folds the log now.
     #[error("the engine lease was lost to another process")]
     LeaseLost,
+    /// A migration needs a connection of its own.
+    #[error("the store must be migrated, which cannot be done through a pooler: set store.direct_url")]
+    Pooled,
+    /// Somebody gave up waiting for what was just being folded.
+    #[error("a request was taken back while it was folded")]
+    Withdrawn,
     /// The database said no.
     #[error("database: {0}")]
     Sql(sqlx::Error),
@@ -108,6 +121,15 @@ fn is_corrupt(code: &str) -> bool {
 
 /// PostgreSQL's `undefined_table`.
 const UNDEFINED_TABLE: &str = "42P01";
+
+/// PostgreSQL's `protocol_violation`, with which PgBouncer refuses settings at the start.
+const REFUSED_SETTING: &str = "08P01";
+/// Bounds how long a process that was stopped in the middle of a transaction keeps others from theirs.
+const IDLE: &str = "idle_in_transaction_session_timeout";
+/// Begins a transaction where settings cannot be given for a whole connection, and where others have left their
+/// prepared statements behind.
+pub(crate) const BEGIN_POOLED: &str = "DEALLOCATE ALL; BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL statement_timeout = 30000; \
+                            SET LOCAL idle_in_transaction_session_timeout = 10000";
 
 /// SQLite's `SQLITE_NOTADB`.
 const NOT_A_DATABASE: &str = "26";
@@ -163,7 +185,15 @@ macro_rules! fetch {
                 rows.iter().map(|$row| Ok($map)).collect::<$crate::store::Result<Vec<_>>>()?
             }
             $crate::store::Pool::Postgres(pool) => {
-                let rows = sqlx::query($sql)$(.bind($bind))*.fetch_all(pool).await?;
+                let rows = if $store.pooled {
+                    // A statement is prepared and run in two steps, which only a transaction keeps together.
+                    let mut tx = pool.begin_with($crate::store::BEGIN_POOLED).await?;
+                    let rows = sqlx::query($sql)$(.bind($bind))*.fetch_all(&mut *tx).await?;
+                    tx.commit().await?;
+                    rows
+                } else {
+                    sqlx::query($sql)$(.bind($bind))*.fetch_all(pool).await?
+                };
                 rows.iter().map(|$row| Ok($map)).collect::<$crate::store::Result<Vec<_>>>()?
             }
         }
@@ -179,6 +209,12 @@ pub struct Store {
     /// Held as long as the store is open: a second process on the same file is refused.
     _lock: Option<std::sync::Arc<File>>,
     path: Option<PathBuf>,
+    /// Where the bells of other processes are heard.
+    listens: Option<String>,
+    /// Behind a pooler that hands out connections for a transaction at a time.
+    pooled: bool,
+    /// The processes on this database.
+    fellows: std::sync::Arc<std::sync::Mutex<Fellows>>,
 }
 
 impl Store {
@@ -187,15 +223,35 @@ impl Store {
     /// # Errors
     /// When the address, the file, the linked SQLite or a migration is not right.
     pub async fn open(url: &str) -> Result<Self> {
+        Self::open_with(url, None).await
+    }
+
+    /// As [`Store::open`]; `direct` is an address of the same PostgreSQL database that leads past its pooler: for
+    /// migrations, and to be woken by other processes.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_with(url: &str, direct: Option<&str>) -> Result<Self> {
         let store = if let Some(path) = sqlite_path(url) {
             let lock = lock(&path)?;
             Self::sqlite(&path, true, Some(lock)).await?
         } else if is_postgres(url) {
-            Self::postgres(url).await?
+            if let Some(direct) = direct {
+                let migrating = Self::postgres(direct, None).await?;
+                migrating.migrate().await?;
+                migrating.close().await;
+                return Self::postgres(url, Some(direct)).await;
+            }
+            Self::postgres(url, None).await?
         } else {
             return Err(Error::Url(hide_password(url)));
         };
-        store.migrate().await?;
+        if store.pooled && !store.is_migrated().await? {
+            return Err(Error::Pooled);
+        }
+        if !store.pooled {
+            store.migrate().await?;
+        }
         Ok(store)
     }
 
@@ -206,8 +262,19 @@ impl Store {
     pub async fn open_reader(url: &str) -> Result<Self> {
         match sqlite_path(url) {
             Some(path) => Self::sqlite(&path, false, None).await,
-            None if is_postgres(url) => Self::postgres(url).await,
+            None if is_postgres(url) => Self::postgres(url, None).await,
             None => Err(Error::Url(hide_password(url))),
+        }
+    }
+
+    async fn is_migrated(&self) -> Result<bool> {
+        let newest = async {
+            Ok::<_, Error>(fetch!(self, sql::NEWEST_MIGRATION, [], |row| sqlx::Row::try_get::<i64, _>(row, "version")?))
+        };
+        match newest.await {
+            Ok(found) => Ok(found.first().copied() == migrations("postgres").last().map(|(version, ..)| *version)),
+            Err(Error::Empty) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -230,25 +297,61 @@ impl Store {
         let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&read).await?;
         check_sqlite(&version)?;
         let lock = lock.map(std::sync::Arc::new);
-        Ok(Self { pool: Pool::Sqlite { read, write }, _lock: lock, path: Some(path.to_owned()) })
+        Ok(Self {
+            pool: Pool::Sqlite { read, write },
+            _lock: lock,
+            path: Some(path.to_owned()),
+            listens: None,
+            pooled: false,
+            fellows: std::sync::Arc::default(),
+        })
     }
 
-    async fn postgres(url: &str) -> Result<Self> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|_| Error::Url(hide_password(url)))?
-            .application_name("sereno")
-            .options([("synchronous_commit", "on"), ("statement_timeout", "30000")]);
-        let pool = PgPoolOptions::new()
-            .max_connections(POSTGRES_CONNECTIONS)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options)
-            .await?;
-        Ok(Self { pool: Pool::Postgres(pool), _lock: None, path: None })
+    /// Connects to `url`. With a `direct` address besides, or when the server turns down settings at the start, the
+    /// other side is taken for a pooler that gives us a connection for one transaction at a time.
+    async fn postgres(url: &str, direct: Option<&str>) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url).map_err(|_| Error::Url(hide_password(url)))?;
+        let options = options.application_name("sereno");
+        let plain =
+            options.clone().options([("synchronous_commit", "on"), ("statement_timeout", "30000"), (IDLE, "10000")]);
+        let connected = if direct.is_some() { Ok(None) } else { connect(plain).await.map(Some) };
+        let (pool, pooled) = match connected {
+            Ok(Some(pool)) => (pool, false),
+            Ok(None) => (connect(pooled_options(options)).await?, true),
+            Err(sqlx::Error::Database(said)) if said.code().is_some_and(|code| code == REFUSED_SETTING) => {
+                (connect(pooled_options(options)).await?, true)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let listens = direct.or((!pooled).then_some(url)).map(str::to_owned);
+        Ok(Self {
+            pool: Pool::Postgres(pool),
+            _lock: None,
+            path: None,
+            listens,
+            pooled,
+            fellows: std::sync::Arc::default(),
+        })
     }
 
     /// Whether one process owns the whole store.
     pub const fn is_exclusive(&self) -> bool {
         matches!(self.pool, Pool::Sqlite { .. })
+    }
+
+    /// Whether no other process is known to live on this database.
+    pub fn is_alone(&self) -> bool {
+        self.fellows().share == Share::WHOLE
+    }
+
+    /// The processes on this database, as this one knows them.
+    pub fn fellows(&self) -> Fellows {
+        self.fellows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// From now on this is known of them.
+    pub fn set_fellows(&self, fellows: Fellows) {
+        *self.fellows.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = fellows;
     }
 
     /// The file behind the store, on SQLite.
@@ -263,6 +366,7 @@ impl Store {
     pub(crate) async fn begin(&self) -> Result<AnyTx> {
         Ok(match &self.pool {
             Pool::Sqlite { write, .. } => AnyTx::Sqlite(write.begin().await?),
+            Pool::Postgres(pool) if self.pooled => AnyTx::Postgres(pool.begin_with(BEGIN_POOLED).await?),
             Pool::Postgres(pool) => AnyTx::Postgres(pool.begin().await?),
         })
     }
@@ -362,6 +466,16 @@ pub fn with_password(url: &str, password: &str) -> Result<String> {
     let mut whole = reqwest::Url::parse(url).map_err(|_| refused())?;
     whole.set_password(Some(password)).map_err(|()| refused())?;
     Ok(whole.into())
+}
+
+/// Without what a pooler refuses at the start, and without statements that outlive a transaction.
+fn pooled_options(options: PgConnectOptions) -> PgConnectOptions {
+    options.extra_float_digits(None).statement_cache_capacity(0)
+}
+
+async fn connect(options: PgConnectOptions) -> std::result::Result<PgPool, sqlx::Error> {
+    let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(Duration::from_secs(10));
+    pool.connect_with(options).await
 }
 
 fn is_postgres(url: &str) -> bool {

@@ -2,10 +2,41 @@
 
 use sqlx::Row as _;
 
+use sha2::{Digest as _, Sha256};
+
 use super::{Result, Store, execute, fetch, fetch_tx, sql};
 use crate::core::control::ControlCall;
 use crate::core::delivery::{Card, Class, Copy};
 use crate::core::time::{Span, Ts};
+
+/// Parts of the outbox that processes share among them.
+const PARTS: i64 = 1024;
+/// A row that was due this long ago may be carried out by any process.
+const OVERDUE: Span = Span::secs(20);
+
+/// The part of the outbox that is ours: the paces of its conversations are kept in our memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    first: i64,
+    last: i64,
+}
+
+impl Share {
+    /// Everything: nobody else delivers.
+    pub const WHOLE: Self = Self { first: 0, last: PARTS - 1 };
+
+    /// The share of the process at `place` of `of` that live.
+    pub const fn of(place: i64, of: i64) -> Self {
+        let of = if of < 1 { 1 } else { of };
+        Self { first: PARTS * place / of, last: PARTS * (place + 1) / of - 1 }
+    }
+}
+
+/// The part in which the rows of a conversation are.
+pub(super) fn part_of(conversation: &str) -> i64 {
+    let hash = Sha256::digest(conversation);
+    i64::from(u16::from_be_bytes([hash[0], hash[1]])) % PARTS
+}
 
 /// A leased row, with everything that is needed to carry it out.
 #[derive(Debug)]
@@ -92,9 +123,17 @@ impl Store {
     /// When the database refuses.
     pub async fn claim(&self, lease: &str, now: Ts, lives: Span, limit: i64) -> Result<Vec<Claimed>> {
         let until = now.plus(lives);
+        let Share { first, last } = self.fellows().share;
+        let overdue = now.minus(OVERDUE);
         let mut tx = self.begin().await?;
-        let ids = fetch_tx!(&mut tx, sql::CLAIM_OUTBOX, [lease, until.0, now.0, limit], |row| row
-            .try_get::<String, _>("id")?);
+        // On SQLite one process leases.
+        if !self.is_exclusive() {
+            execute!(&mut tx, sql::TAKE_TURN);
+        }
+        let ids =
+            fetch_tx!(&mut tx, sql::CLAIM_OUTBOX, [lease, until.0, now.0, limit, first, last, overdue.0], |row| {
+                row.try_get::<String, _>("id")?
+            });
         if ids.is_empty() {
             tx.roll_back().await?;
             return Ok(Vec::new());
@@ -163,7 +202,8 @@ impl Store {
     /// # Errors
     /// When the database refuses.
     pub async fn next_due(&self) -> Result<Option<Ts>> {
-        let due = fetch!(self, sql::NEXT_DUE, [], |row| row.try_get::<Option<i64>, _>("due")?);
+        let Share { first, last } = self.fellows().share;
+        let due = fetch!(self, sql::NEXT_DUE, [first, last, OVERDUE.0], |row| row.try_get::<Option<i64>, _>("due")?);
         let ends = fetch!(self, sql::NEXT_LEASE_END, [], |row| row.try_get::<Option<i64>, _>("due")?);
         let next = due.into_iter().flatten().chain(ends.into_iter().flatten().map(|end| end + 1)).min();
         Ok(next.map(Ts))

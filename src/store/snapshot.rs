@@ -1,88 +1,16 @@
-//! Snapshots of the World, the tail of the log behind them, and the lease under which it is folded.
+//! Snapshots of the World, and the tail of the log behind them.
 
 use sqlx::Row as _;
 
-use super::{Result, Store, execute, fetch, fetch_tx, sql};
+use super::{Result, Store, execute, fetch, sql};
 use crate::core::input::Input;
-use crate::core::time::{Span, Ts};
+use crate::core::time::Ts;
 use crate::core::world::World;
-
-/// The right to fold the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lease {
-    /// Fencing term; a commit under an older term is refused.
-    pub term: i64,
-    /// How far the log is folded.
-    pub cursor: u64,
-    /// Until when the lease was held before, by whoever had it; zero when it was given back.
-    pub left: Ts,
-}
 
 /// Entries that are read from the log at once.
 const STRETCH: i64 = 2000;
 
 impl Store {
-    /// Takes the lease for `holder`, if it is free.
-    ///
-    /// # Errors
-    /// When the database refuses.
-    pub async fn acquire_lease(&self, holder: &str, now: Ts, lives: Span) -> Result<Option<Lease>> {
-        let expires = now.plus(lives).0;
-        let mut tx = self.begin().await?;
-        let held = fetch_tx!(&mut tx, sql::SELECT_ENGINE, [], |row| row.try_get::<i64, _>("expires")?);
-        // It is renewed well before it ends, so its holder was there at least until one life before that.
-        let left = held.first().map_or(Ts::default(), |expires| Ts(*expires).minus(lives));
-        // On SQLite the lock on the file has decided already; a crashed holder cannot come back.
-        let leases = if self.is_exclusive() {
-            fetch_tx!(&mut tx, sql::SEIZE_ENGINE, [holder, expires], |row| lease(
-                row.try_get("term")?,
-                row.try_get("cursor")?,
-                left
-            ))
-        } else {
-            fetch_tx!(&mut tx, sql::ACQUIRE_ENGINE, [holder, expires, now.0], |row| lease(
-                row.try_get("term")?,
-                row.try_get("cursor")?,
-                left
-            ))
-        };
-        tx.commit().await?;
-        Ok(leases.first().copied())
-    }
-
-    /// Keeps the lease of `term`. Returns whether it still holds.
-    ///
-    /// # Errors
-    /// When the database refuses.
-    pub async fn renew_lease(&self, term: i64, now: Ts, lives: Span) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        let kept = execute!(&mut tx, sql::RENEW_ENGINE, now.plus(lives).0, term);
-        tx.commit().await?;
-        Ok(kept == 1)
-    }
-
-    /// Gives the lease of `term` back.
-    ///
-    /// # Errors
-    /// When the database refuses.
-    pub async fn resign_lease(&self, term: i64) -> Result<()> {
-        let mut tx = self.begin().await?;
-        execute!(&mut tx, sql::RESIGN_ENGINE, term);
-        tx.commit().await
-    }
-
-    /// Who holds the lease, and until when.
-    ///
-    /// # Errors
-    /// When the database refuses.
-    pub async fn lease_holder(&self) -> Result<(String, Ts)> {
-        let rows = fetch!(self, sql::SELECT_ENGINE, [], |row| (
-            row.try_get::<String, _>("holder")?,
-            Ts(row.try_get("expires")?)
-        ));
-        Ok(rows.into_iter().next().unwrap_or_default())
-    }
-
     /// The World of the newest snapshot, or a new one, and the position at which it stands.
     ///
     /// # Errors
@@ -125,8 +53,4 @@ impl Store {
         }
         tx.commit().await
     }
-}
-
-const fn lease(term: i64, cursor: i64, left: Ts) -> Lease {
-    Lease { term, cursor: cursor.cast_unsigned(), left }
 }

@@ -90,7 +90,7 @@ batches! {
         "ON CONFLICT (number) DO UPDATE SET version = excluded.version, updated = excluded.updated, body = excluded.body";
     UPSERT_COPY = "INSERT INTO copies (number, card, channel, target, receipt, sent, parent, changed, body)", 9,
         "ON CONFLICT (number) DO UPDATE SET target = excluded.target, receipt = excluded.receipt, sent = excluded.sent, changed = excluded.changed, body = excluded.body";
-    INSERT_OUTBOX = "INSERT INTO outbox (id, kind, via, conversation, copy, payload, class, priority, state, due, expires, attempts, created, updated)", 14, "";
+    INSERT_OUTBOX = "INSERT INTO outbox (id, kind, via, conversation, copy, payload, class, priority, state, due, expires, attempts, created, updated, part)", 15, "";
     UPSERT_AGENT = "INSERT INTO agents (name, runtime, status, last_seen, body)", 5,
         "ON CONFLICT (name) DO UPDATE SET status = excluded.status, last_seen = excluded.last_seen, body = excluded.body";
     UPSERT_SESSION = "INSERT INTO sessions (name, runtime, status, last_seen, body)", 5,
@@ -103,6 +103,8 @@ batches! {
         "ON CONFLICT (number) DO UPDATE SET state = excluded.state, since = excluded.since, body = excluded.body";
     UPSERT_APPROVAL = "INSERT INTO approvals (number, code, runtime, external, state, asked, body)", 7,
         "ON CONFLICT (number) DO UPDATE SET state = excluded.state, body = excluded.body";
+    INSERT_REQUEST = "INSERT INTO requests (owner, number, at, inputs)", 4, "";
+    INSERT_ANSWER = "INSERT INTO answers (owner, number, at, body)", 4, "";
     INSERT_AUDIT = "INSERT INTO audit (seq, at, actor, action, object, data, prev, hash)", 8, "";
     UPSERT_SIGN_IN = "INSERT INTO sign_ins (session, person, expires)", 3,
         "ON CONFLICT (session) DO UPDATE SET person = excluded.person, expires = excluded.expires";
@@ -112,6 +114,15 @@ batches! {
 pub const VACUUM_INTO: &str = "VACUUM INTO $1";
 /// Asks SQLite whether its file is whole.
 pub const QUICK_CHECK: &str = "PRAGMA quick_check(1)";
+
+/// Wakes processes on the same PostgreSQL database, because a request waits; SQLite has one process.
+pub const NOTIFY_REQUEST: &str = "NOTIFY sereno, 'request'";
+/// The same, after a commit.
+pub const NOTIFY_COMMIT: &str = "NOTIFY sereno, 'commit'";
+/// The same, when a lease was given back.
+pub const NOTIFY_LEASE: &str = "NOTIFY sereno, 'lease'";
+/// The newest migration that was applied, as the migrator notes it.
+pub const NEWEST_MIGRATION: &str = "SELECT version FROM _sqlx_migrations ORDER BY version DESC LIMIT 1";
 
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
@@ -127,18 +138,55 @@ statements! {
     /// Sets a fact that is not set yet.
     INSERT_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
 
-    /// Takes the folding lease when it is free or already ours.
-    ACQUIRE_ENGINE = "UPDATE engine SET term = term + 1, holder = $1, expires = $2 WHERE id = 1 AND (expires < $3 OR holder = $1) RETURNING term, cursor";
-    /// Takes it without asking, where a file lock has already decided.
-    SEIZE_ENGINE = "UPDATE engine SET term = term + 1, holder = $1, expires = $2 WHERE id = 1 RETURNING term, cursor";
+    /// Sets a fact.
+    UPSERT_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+    /// How a lease stands.
+    SELECT_LEASE = "SELECT term, holder, beat, renewed FROM leases WHERE name = $1";
+    /// A lease that nobody has had.
+    INSERT_LEASE = "INSERT INTO leases (name, term, holder, beat, renewed) VALUES ($1, 0, '', 0, 0) ON CONFLICT (name) DO NOTHING";
+    /// Takes a lease that has not moved since it was looked at.
+    TAKE_LEASE = "UPDATE leases SET term = term + 1, holder = $2, beat = beat + 1, renewed = $5 WHERE name = $1 AND term = $3 AND beat = $4 RETURNING term";
     /// Keeps it.
-    RENEW_ENGINE = "UPDATE engine SET expires = $1 WHERE id = 1 AND term = $2";
+    RENEW_LEASE = "UPDATE leases SET beat = beat + 1, renewed = $3 WHERE name = $1 AND term = $2";
     /// Gives it back.
-    RESIGN_ENGINE = "UPDATE engine SET expires = 0 WHERE id = 1 AND term = $1";
+    RESIGN_LEASE = "UPDATE leases SET holder = '' WHERE name = $1 AND term = $2";
+    /// From here on commits of older terms are refused.
+    FENCE_ENGINE = "UPDATE engine SET term = $1 WHERE id = 1 RETURNING cursor";
     /// Moves the cursor, if the lease is still ours.
     ADVANCE_CURSOR = "UPDATE engine SET cursor = $1 WHERE id = 1 AND term = $2";
-    /// Who holds it.
-    SELECT_ENGINE = "SELECT term, holder, expires, cursor FROM engine WHERE id = 1";
+    /// How far the log is folded, and under which term.
+    SELECT_ENGINE = "SELECT term, cursor, policy FROM engine WHERE id = 1";
+    /// Says where the policy was written down.
+    MARK_POLICY = "UPDATE engine SET policy = $1 WHERE id = 1";
+
+    /// Requests that wait to be folded, in order.
+    SELECT_REQUESTS = "SELECT owner, number, at, inputs FROM requests ORDER BY at, owner, number LIMIT $1";
+    /// Takes a request back.
+    DELETE_REQUEST = "DELETE FROM requests WHERE owner = $1 AND number = $2";
+    /// Takes away the requests that have an answer.
+    DELETE_ANSWERED = "DELETE FROM requests WHERE EXISTS (SELECT 1 FROM answers a WHERE a.owner = requests.owner AND a.number = requests.number)";
+    /// What the fold answered to a process.
+    SELECT_ANSWERS = "SELECT number, body FROM answers WHERE owner = $1 AND number > $2 ORDER BY number";
+    /// Forgets answers that were read.
+    DELETE_ANSWERS = "DELETE FROM answers WHERE owner = $1 AND number <= $2";
+    /// Forgets answers that nobody reads any more.
+    DELETE_OLD_ANSWERS = "DELETE FROM answers WHERE at < $1";
+
+    /// Says that a process lives.
+    UPSERT_REPLICA = "INSERT INTO replicas (id, beat) VALUES ($1, 1) ON CONFLICT (id) DO UPDATE SET beat = replicas.beat + 1";
+    /// Processes that live, or have lived.
+    SELECT_REPLICAS = "SELECT id, beat FROM replicas ORDER BY id";
+    /// Somebody waits at a place in a process.
+    INSERT_HOLD = "INSERT INTO holds (runtime, place, owner) VALUES ($1, $2, $3) ON CONFLICT (runtime, place, owner) DO NOTHING";
+    /// Nobody waits there any more.
+    DELETE_HOLD = "DELETE FROM holds WHERE runtime = $1 AND place = $2 AND owner = $3";
+    /// In which processes somebody waits at a place.
+    SELECT_HOLDERS = "SELECT owner FROM holds WHERE runtime = $1 AND place = $2";
+    /// Forgets who waited in a process.
+    DELETE_HOLDS = "DELETE FROM holds WHERE owner = $1";
+    /// Forgets a process.
+    DELETE_REPLICA = "DELETE FROM replicas WHERE id = $1";
 
     /// A stretch of the log.
     SELECT_LOG = "SELECT pos, at, body FROM log WHERE pos > $1 AND pos <= $2 ORDER BY pos LIMIT $3";
@@ -153,17 +201,21 @@ statements! {
 
     /// Changes an outbox row.
     SETTLE_OUTBOX = "UPDATE outbox SET state = $2, due = $3, error = $4, receipt = $5, updated = $6, expires = COALESCE($7, expires), lease = NULL, lease_until = NULL WHERE id = $1";
+    /// Takes the turn to lease: of two processes the second waits here until the first has committed, and then
+    /// sees what it has leased.
+    TAKE_TURN = "UPDATE leases SET beat = beat + 1 WHERE name = 'outbox'";
     /// Leases rows that are due, in conversations of which nothing is leased: that keeps their order. The state
-    /// is checked again so that two couriers never take the same row.
-    CLAIM_OUTBOX = "UPDATE outbox SET state = 'leased', attempts = attempts + 1, lease = $1, lease_until = $2 WHERE state IN ('ready', 'uncertain') AND id IN (SELECT o.id FROM outbox o WHERE o.state IN ('ready', 'uncertain') AND o.due <= $3 AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.conversation = o.conversation AND b.state = 'leased') ORDER BY o.priority, o.due, o.id LIMIT $4) RETURNING id";
+    /// is checked again so that two couriers never take the same row. Deliveries outside our part ($5 to $6) are
+    /// for others, unless they were due at $7 already.
+    CLAIM_OUTBOX = "UPDATE outbox SET state = 'leased', attempts = attempts + 1, lease = $1, lease_until = $2 WHERE state IN ('ready', 'uncertain') AND id IN (SELECT o.id FROM outbox o WHERE o.state IN ('ready', 'uncertain') AND o.due <= $3 AND (o.part BETWEEN $5 AND $6 OR o.kind = 'control' OR o.due <= $7) AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.conversation = o.conversation AND b.state = 'leased') ORDER BY o.priority, o.due, o.id LIMIT $4) RETURNING id";
     /// What was leased, with the card as it is now.
     SELECT_CLAIMED = "SELECT o.id, o.attempts, o.class, o.expires, o.payload, o.via, o.conversation, c.body AS copy_body, k.body AS card_body, p.receipt AS parent_receipt FROM outbox o LEFT JOIN copies c ON c.number = o.copy LEFT JOIN cards k ON k.number = c.card LEFT JOIN copies p ON p.number = c.parent WHERE o.lease = $1 ORDER BY o.priority, o.due, o.id";
     /// Leases whose holder did not come back, in the order in which it would have carried them out.
     SELECT_LOST = "SELECT id, kind, via, conversation, attempts FROM outbox WHERE state = 'leased' AND lease_until < $1 ORDER BY conversation, priority, due, id";
     /// Puts a leased row back without an attempt: its destination is busy.
     RELEASE_OUTBOX = "UPDATE outbox SET state = 'ready', attempts = attempts - 1, due = $2, lease = NULL, lease_until = NULL WHERE id = $1 AND state = 'leased'";
-    /// When the next row is due that can be leased.
-    NEXT_DUE = "SELECT MIN(o.due) AS due FROM outbox o WHERE o.state IN ('ready', 'uncertain') AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.conversation = o.conversation AND b.state = 'leased')";
+    /// When the next row is due that can be leased; those outside our part ($1 to $2) are due $3 later for us.
+    NEXT_DUE = "SELECT MIN(CASE WHEN o.part BETWEEN $1 AND $2 OR o.kind = 'control' THEN o.due ELSE o.due + $3 END) AS due FROM outbox o WHERE o.state IN ('ready', 'uncertain') AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.conversation = o.conversation AND b.state = 'leased')";
     /// When the next lease ends.
     NEXT_LEASE_END = "SELECT MIN(lease_until) AS due FROM outbox WHERE state = 'leased'";
     /// Rows that are not done.

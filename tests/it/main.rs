@@ -16,6 +16,7 @@ mod intake;
 mod page;
 mod real;
 mod render;
+mod replicas;
 mod runtime;
 mod scenario;
 mod scene;

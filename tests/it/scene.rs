@@ -65,12 +65,17 @@ pub struct Scene {
 impl Scene {
     /// Starts on `database`, with the people of every scene and what `extra` adds to the configuration.
     pub async fn start(database: Database, extra: &str) -> Self {
+        let url = database.url().to_owned();
+        Self::start_at(url, database, "", extra).await
+    }
+
+    /// Starts on `database` by another address of it, with `store` among the settings of the store.
+    pub async fn start_at(url: String, database: Database, store: &str, extra: &str) -> Self {
         let fleet = Fleet::start().await;
         let config = format!(
-            "[http]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{}\"\n{PEOPLE}\n\
+            "[http]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{url}\"\n{store}\n{PEOPLE}\n\
              [runtimes.fleet]\nkind = \"generic\"\ntoken = \"{TOKEN}\"\n\
              secret = \"{SECRET}\"\ncontrol_url = \"{}\"\n{extra}",
-            database.url(),
             fleet.url(),
         );
         let logs = Logs::start();
@@ -91,6 +96,11 @@ impl Scene {
         let scene = Self { app, clock, client, logs, fleet, database, config, entropy };
         scene.settle().await;
         scene
+    }
+
+    /// Another process on the same store.
+    pub async fn another(&self) -> App {
+        launch(&self.config, &self.clock, &self.entropy).await
     }
 
     /// Its address, with a path.

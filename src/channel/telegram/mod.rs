@@ -241,6 +241,10 @@ impl Channel for Telegram {
         Ok(())
     }
 
+    fn is_polled(&self) -> bool {
+        self.webhook.is_none()
+    }
+
     async fn poll(&self, since: i64) -> Result<Polled, PollError> {
         if self.webhook.is_some() {
             return Err(PollError::NotPolled);

@@ -15,7 +15,7 @@ use crate::core::event::{Ask, Event, EventKind};
 use crate::core::input::{Body, Reported};
 use crate::core::time::{Span, Ts};
 use crate::engine::NewInput;
-use crate::runtime::hold::Held;
+use crate::runtime::hold::{For, Held};
 use crate::runtime::{Decoded, HookAnswer, Runtime, Standing};
 use crate::store::{Appended, ApprovalRow};
 
@@ -42,6 +42,7 @@ pub async fn answer(
     if let Some(gate) = gate.as_ref().filter(|gate| gate.hold) {
         confirm(&door, gate.controls.iter().map(|id| (id.clone(), receipt::HELD.to_owned()))).await;
     }
+    let _hold = Hold::open(&door, &name, &decoded, decided.is_none(), gate.as_ref()).await;
     let leaver = decoded.asks.clone().filter(|_| decided.is_none()).map(|approval| Leaver {
         door: door.clone(),
         name: name.clone(),
@@ -108,6 +109,51 @@ async fn confirm(door: &Shared, carried_out: impl Iterator<Item = (String, Strin
     }
 }
 
+/// Says to other processes that somebody waits here; not any more when it is dropped.
+struct Hold {
+    door: Shared,
+    name: String,
+    place: String,
+}
+
+impl Hold {
+    async fn open(door: &Shared, name: &str, decoded: &Decoded, undecided: bool, gate: Option<&Gate>) -> Option<Self> {
+        if door.store.is_exclusive() {
+            return None;
+        }
+        let held = gate.is_some_and(|gate| gate.hold);
+        let place = match (&decoded.asks, &decoded.session) {
+            (Some(approval), _) if undecided => For::Approval(approval.clone()),
+            (None, Some(session)) if held => For::Session(session.clone()),
+            _ => return None,
+        };
+        let hold = Self { door: door.clone(), name: name.to_owned(), place: place.to_string() };
+        if let Err(error) = door.store.hold(name, &hold.place).await {
+            // Another process will not find it, and tries until this one does.
+            tracing::warn!(%error, "others are not told that somebody waits here");
+        }
+        Some(hold)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let (door, name, place) = (self.door.clone(), self.name.clone(), self.place.clone());
+        tokio::spawn(async move {
+            if let Err(error) = door.store.let_go(&name, &place).await {
+                tracing::warn!(%error, "others believe that somebody waits here, until we stop");
+            }
+        });
+    }
+}
+
+/// Whether nobody waits for a decision any more, here or in another process.
+pub async fn is_abandoned(door: &Shared, name: &str, runtime: &dyn Runtime, approval: &str) -> bool {
+    let place = For::Approval(approval.to_owned()).to_string();
+    // While nobody knows, the question stays; it expires by itself.
+    runtime.is_abandoned(approval) && door.store.is_held_elsewhere(name, &place).await.is_ok_and(|held| !held)
+}
+
 /// Takes the question back when whoever asked goes away.
 struct Leaver {
     door: Shared,
@@ -133,7 +179,7 @@ impl Drop for Leaver {
             (self.door.clone(), self.name.clone(), self.runtime.clone(), self.approval.clone());
         tokio::spawn(async move {
             door.sources.clock.sleep(COME_BACK).await;
-            if runtime.is_abandoned(&approval) {
+            if is_abandoned(&door, &name, runtime.as_ref(), &approval).await {
                 withdraw(&door.log, &name, &approval, door.sources.now()).await;
             }
         });

@@ -193,6 +193,18 @@ impl Runtime for ClaudeCode {
         answer::silence(decoded)
     }
 
+    fn place_of(&self, call: &ControlCall) -> Option<For> {
+        match &call.order {
+            Order::Decide { approval, .. } => Some(For::Approval(approval.clone())),
+            Order::Resume | Order::Kill => Some(For::Session(call.session.clone().unwrap_or_default())),
+            Order::Pause | Order::Tell { .. } | Order::Reassign { .. } => None,
+        }
+    }
+
+    fn has_place(&self, place: &For) -> bool {
+        self.holds.is_open(place)
+    }
+
     fn is_abandoned(&self, approval: &str) -> bool {
         !self.holds.is_open(&For::Approval(approval.to_owned()))
     }

@@ -4,7 +4,7 @@ use sereno::core::time::Ts;
 use sereno::engine::{AppendError, NewInput};
 use sereno::store::{Entry, Error, Store, Tx, Writes, idempotency_key};
 
-use super::night::{Folding, LEASE, clock, night, whole_log};
+use super::night::{Folding, clock, night, whole_log};
 use crate::database::{Database, on_both};
 use crate::sim::{Sim, at};
 
@@ -36,7 +36,7 @@ async fn written(store: &Store, sim: &Sim) -> Tx {
 
 async fn a_commit_that_fails_leaves_nothing(db: Database) {
     let (store, sim) = (db.open().await, night());
-    let lease = store.acquire_lease("me", sim.now, LEASE).await.unwrap().unwrap();
+    let lease = store.seize_engine("me", sim.now).await.unwrap();
     let before = db.dump().await;
     let mut tx = written(&store, &sim).await;
     let again = Entry { pos: 1, at: Ts(0), body: "{}".into() };
@@ -54,8 +54,8 @@ async fn a_commit_that_fails_leaves_nothing(db: Database) {
 
 async fn a_commit_under_an_old_term_leaves_nothing(db: Database) {
     let (store, sim) = (db.open().await, night());
-    let old = store.acquire_lease("old", sim.now, LEASE).await.unwrap().unwrap();
-    let new = store.acquire_lease("new", sim.now.plus(LEASE).plus(LEASE), LEASE).await.unwrap().unwrap();
+    let old = store.seize_engine("old", sim.now).await.unwrap();
+    let new = store.seize_engine("new", sim.now).await.unwrap();
     assert!(new.term > old.term);
     let before = db.dump().await;
     let refused = written(&store, &sim).await.commit(sim.world.pos, old.term).await;

@@ -10,7 +10,7 @@ use sereno::core::delivery::{SendOutcome, SendResult};
 use sereno::core::input::{Body, Input};
 use sereno::core::time::Span;
 use sereno::core::world::World;
-use sereno::engine::{Engine, Log, NewInput, Stopped};
+use sereno::engine::{Engine, Log, NewInput, Stopped, Told};
 use sereno::stop::Stopper;
 use sereno::store::{ClaimedWork, Lease, Store};
 use tokio::task::JoinHandle;
@@ -60,8 +60,12 @@ impl Folding {
     /// Takes the lease and folds; the clock stands where it stood.
     pub async fn start(store: &Store, clock: ManualClock) -> Self {
         use sereno::clock::Clock as _;
-        let lease = store.acquire_lease("first", clock.now(), LEASE).await.unwrap().expect("nobody else folds");
-        let (engine, log, _) = Engine::start(store.clone(), Arc::new(clock.clone()), lease, LEASE).await.unwrap();
+        let lease = store.seize_engine("first", clock.now()).await.unwrap();
+        let (log, requests) = Log::open(Arc::new(clock.clone()));
+        let told = Told::new(Arc::default(), clock.now());
+        let engine = Engine::start(store.clone(), Arc::new(clock.clone()), lease, told, requests.lock_owned().await)
+            .await
+            .unwrap();
         let (stopper, stop) = Stopper::new();
         let task = tokio::spawn(engine.run(stop));
         Self { log, lease, clock, stopper, task }

@@ -74,7 +74,7 @@ async fn a_copy_of_a_store_in_use_is_whole() {
     assert!(of_copy.len() >= first.iter().filter(|i| !matches!(i.body, sereno::core::input::Body::Tick)).count());
     assert_eq!(of_copy[..], whole[..of_copy.len()], "a whole beginning of the log");
     // Whoever starts on the copy folds from there.
-    let lease = copy.acquire_lease("restored", night.now, super::night::LEASE).await.unwrap().unwrap();
+    let lease = copy.seize_engine("restored", night.now).await.unwrap();
     assert_eq!(lease.cursor, of_copy.len() as u64);
 }
 

@@ -1,0 +1,93 @@
+//! Whole processes beside each other, in a time that only the test moves.
+
+use serde_json::json;
+use sereno::app::App;
+use sereno::clock::within;
+use sereno::core::time::Span;
+
+use crate::database;
+use crate::scene::{PATIENCE, Scene};
+
+/// From now on the scene plays at `other`; what it played at before.
+fn move_to(scene: &mut Scene, other: App) -> App {
+    std::mem::replace(&mut scene.app, other)
+}
+
+#[tokio::test]
+async fn an_event_at_one_process_is_folded_by_another_and_told_once() {
+    let mut scene = Scene::start(database::postgres().await, "").await;
+    let other = scene.another().await;
+    let first = move_to(&mut scene, other);
+    let event = json!({
+        "id": "e-1", "type": "agent.status", "agent": { "id": "build-1" }, "status": "error",
+        "error": { "type": "crash", "message": "it fell over" },
+    });
+    assert_eq!(scene.event(event.clone()).await, json!({ "accepted": 1, "duplicates": 0 }));
+    assert_eq!(scene.event(event).await, json!({ "accepted": 0, "duplicates": 1 }));
+    scene.settle().await;
+    let ana = scene.visitor("ana").await;
+    assert_eq!(ana.cards(&scene).await.len(), 1);
+    first.stop().await;
+    scene.finish(&[]).await;
+}
+
+#[tokio::test]
+async fn a_card_that_one_process_posted_can_be_tapped_at_another() {
+    let mut scene = Scene::start(database::postgres().await, "").await;
+    scene.asks("apr-1", "make deploy").await;
+    let other = scene.another().await;
+    let first = move_to(&mut scene, other);
+    let victor = scene.visitor("victor").await;
+    let yes = victor.card(&scene, "approval").await.yes();
+    let (status, text) = victor.taps(&scene, &yes).await;
+    assert_eq!(status, 200, "{text}");
+    scene.settle().await;
+    assert_eq!(scene.fleet.heard(), ["approval.resolved approved"]);
+    // Whoever folded goes; the other one does the rest.
+    first.stop().await;
+    let (_, text) = victor.taps(&scene, &yes).await;
+    assert!(!text.is_empty());
+    assert_eq!(scene.fleet.calls().len(), 1, "a decision is carried out once");
+    scene.finish(&[]).await;
+}
+
+#[tokio::test]
+async fn a_question_held_at_a_process_that_does_not_fold_is_answered_there() {
+    const CLAUDE: &str = "[runtimes.claude]\nkind = \"claude-code\"\ntoken = \"claude-token-claude-token\"\n";
+    let mut scene = Scene::start(database::postgres().await, CLAUDE).await;
+    let other = scene.another().await;
+    let ask = scene
+        .client
+        .post(format!("http://{}/hooks/claude", other.address))
+        .bearer_auth("claude-token-claude-token")
+        .json(&json!({
+            "hook_event_name": "PermissionRequest", "session_id": "s-1", "cwd": "/srv/app",
+            "tool_name": "Bash", "tool_input": { "command": "make deploy" },
+        }));
+    let ask = tokio::spawn(async move { ask.send().await.unwrap().json::<serde_json::Value>().await.unwrap() });
+    let victor = scene.visitor("victor").await;
+    let asked = within(PATIENCE, async {
+        while scene.app.door.store.pending_approvals("claude").await.unwrap().is_empty()
+            || victor.cards(&scene).await.is_empty()
+        {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(asked.await.is_some(), "nobody was asked");
+    let yes = victor.card(&scene, "approval").await.yes();
+    let (status, text) = victor.taps(&scene, &yes).await;
+    assert_eq!(status, 200, "{text}");
+    // The call may have to be put back until the right process takes it.
+    let answer = within(PATIENCE, async {
+        while !ask.is_finished() {
+            scene.advance(Span(200)).await;
+        }
+        ask.await.unwrap()
+    });
+    let answer = answer.await.expect("the question is answered");
+    assert_eq!(answer["hookSpecificOutput"]["decision"]["behavior"], "allow", "{answer}");
+    scene.settle().await;
+    let first = move_to(&mut scene, other);
+    first.stop().await;
+    scene.finish(&[]).await;
+}
