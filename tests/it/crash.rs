@@ -1,28 +1,82 @@
-//! Kills under load, judged by a ledger that shares no code with sereno: `tests/ledger`.
+//! Crashes under load, judged by ledgers that share no code with sereno: `tests/ledger`.
+//!
+//! Each test lets one of those programs do its worst to the real binary. They say themselves what they did
+//! and what they found; in the full dose that is shown as it comes.
 
 use std::process::Command;
 
-use crate::database::{self, Database};
+use crate::database;
 use crate::dose;
 
-/// Lets the ledger kill the real binary on `store`; it says itself what it found.
-fn survives(store: &str) {
-    let ledger = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ledger/crash.py");
-    let binary = env!("CARGO_BIN_EXE_sereno");
-    let kills = dose::times(30, 1000).to_string();
-    let arguments = [ledger, "--binary", binary, "--store", store, "--kills", &kills];
-    let run = Command::new("python3").args(arguments).output().unwrap();
-    let said = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
+/// Runs a ledger on the real binary.
+fn ledger(program: &str, arguments: &[(&str, &str)]) {
+    run(program, env!("CARGO_BIN_EXE_sereno"), arguments);
 }
 
+fn run(program: &str, binary: &str, arguments: &[(&str, &str)]) {
+    let path = format!("{}/tests/ledger/{program}.py", env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new("python3");
+    command.args(["-u", &path, "--binary", binary]);
+    for (name, value) in arguments {
+        command.args([&format!("--{name}"), *value]);
+    }
+    if dose::times(0, 1) == 1 {
+        assert!(command.status().unwrap().success(), "{program} found faults");
+        return;
+    }
+    let ran = command.output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+/// As an argument.
+fn times(small: usize, full: usize) -> String {
+    dose::times(small, full).to_string()
+}
+
+const SQLITE: &str = "sqlite://sereno.db";
+/// Replicas that can work side by side today.
+const REPLICAS: &str = "1";
+
 #[test]
-fn nothing_is_lost_on_sqlite() {
-    survives("sqlite://sereno.db");
+fn killed_at_any_moment_nothing_is_lost_on_sqlite() {
+    let longest = times(1, 5);
+    ledger("crash", &[("store", SQLITE), ("times", &times(10, 1000)), ("longest", &longest)]);
 }
 
 #[tokio::test]
-async fn nothing_is_lost_on_postgres() {
-    let database: Database = database::postgres().await;
-    survives(database.url());
+async fn killed_at_any_moment_nothing_is_lost_on_postgres() {
+    let database = database::postgres().await;
+    let longest = times(1, 5);
+    ledger("crash", &[("store", database.url()), ("times", &times(10, 1000)), ("longest", &longest)]);
+}
+
+#[test]
+fn asked_to_stop_nothing_is_left_in_doubt() {
+    ledger("crash", &[("store", SQLITE), ("signal", "TERM"), ("times", &times(3, 200))]);
+}
+
+#[test]
+fn postgres_that_goes_away_takes_nothing_with_it() {
+    if dose::times(0, 1) == 0 {
+        ledger("postgres", &[("how", "each"), ("times", "6"), ("pause", "0.5")]);
+        return;
+    }
+    for (how, times, pause) in
+        [("immediate", "200", "1"), ("restart", "60", "20"), ("readonly", "60", "2"), ("commit-unknown", "300", "1")]
+    {
+        ledger("postgres", &[("how", how), ("times", times), ("pause", pause)]);
+    }
+}
+
+#[test]
+fn replicas_are_killed_and_one_folds_at_a_time() {
+    let small = dose::times(0, 1) == 0;
+    let (seconds, lease) = if small { ("20", "3s") } else { ("1200", "15s") };
+    ledger("replicas", &[("replicas", REPLICAS), ("seconds", seconds), ("lease", lease)]);
+}
+
+#[test]
+fn what_is_acknowledged_was_synced_before() {
+    ledger("sync", &[("store", SQLITE), ("times", &times(50, 1000)), ("rate", "20")]);
 }

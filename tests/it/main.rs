@@ -13,6 +13,7 @@ mod deploy;
 mod dose;
 mod faults;
 mod intake;
+mod models;
 mod page;
 mod real;
 mod render;

@@ -15,6 +15,7 @@ use sereno::core::world::World;
 use sereno::render::{RENDERER, Reader, plain};
 
 /// A World under test.
+#[derive(Clone)]
 pub struct Sim {
     pub world: World,
     pub now: Ts,

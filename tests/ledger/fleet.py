@@ -1,8 +1,13 @@
-"""A fleet that reports at a steady rate and tries again, under the same identity, until it is heard."""
+"""A fleet that reports at a steady rate and tries again, under the same identity, until it is heard.
+
+With several addresses each try goes to the next one, as a load balancer would send it.
+"""
 
 import base64
 import hashlib
 import hmac
+import http.client
+import itertools
 import json
 import queue
 import threading
@@ -13,12 +18,15 @@ import urllib.request
 class Fleet:
     """Sends events; remembers each that was acknowledged."""
 
-    def __init__(self, url, key, rate, workers=8):
-        self.url, self.key, self.rate = url, key, rate
+    def __init__(self, urls, key, rate, workers=8):
+        self.urls, self.key, self.rate = itertools.cycle(urls), key, rate
         self.acknowledged = {}
+        self.heard = []  # when each was acknowledged
         self.tries = 0
-        self.waiting = queue.Queue()
+        # Who reports faster than it is heard waits with the next report.
+        self.waiting = queue.Queue(maxsize=64)
         self.stopping = threading.Event()
+        self.give_up = False  # the run has failed: nobody waits for what is not acknowledged
         self.threads = [threading.Thread(target=self.send_all) for _ in range(workers)]
         self.threads.append(threading.Thread(target=self.produce))
 
@@ -31,6 +39,8 @@ class Fleet:
         self.stopping.set()
         for thread in self.threads:
             thread.join()
+        seconds = max(self.heard, default=0.0) - min(self.heard, default=0.0)
+        print(f"load: {len(self.heard) / max(seconds, 1.0):.0f} events a second for {seconds:.0f} s")
 
     def produce(self):
         began, number = time.monotonic(), 0
@@ -43,9 +53,11 @@ class Fleet:
 
     def send_all(self):
         while (report := self.waiting.get()) is not None:
-            while not self.send(report):
+            while not (heard := self.send(report)) and not self.give_up:
                 time.sleep(0.02)
-            self.acknowledged[report["id"]] = report
+            if heard:
+                self.acknowledged[report["id"]] = report
+                self.heard.append(time.monotonic())
 
     def send(self, report):
         self.tries += 1
@@ -58,16 +70,16 @@ class Fleet:
             "webhook-signature": "v1," + base64.b64encode(mac).decode(),
         }
         try:
-            with urllib.request.urlopen(urllib.request.Request(self.url, body, headers), timeout=10) as answer:
+            with urllib.request.urlopen(urllib.request.Request(next(self.urls), body, headers), timeout=10) as answer:
                 return answer.status in (200, 202)
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
 
 def event(number):
-    """One in ten is a finished task, one in twenty-five a question; the others are work."""
-    name = f"e{number:06}"
-    if number % 25 == 0:
+    """One in twenty is a finished task, one in fifty a question; the others are work."""
+    name = f"e{number:07}"
+    if number % 50 == 0:
         action = {"tool": "Bash", "input": {"command": f"touch proof-{name}"}}
         return {
             "id": name,
@@ -76,7 +88,7 @@ def event(number):
             "session": {"id": f"asking-{name}"},
             "approval": {"id": f"question-{name}", "action": action},
         }
-    if number % 10 == 0:
+    if number % 20 == 0:
         task = {"id": f"task-{name}", "title": f"Title {name}"}
         return {"id": name, "type": "task.completed", "agent": {"id": "worker"}, "task": task}
     usage = {"input_tokens": 10, "output_tokens": 5, "cost_usd": "0.000001"}

@@ -17,15 +17,15 @@ def query(store, folder, sql):
     return [row.split("\x1f") for row in text.split("\x1e")] if text else []
 
 
-def judge(store, folder, fleet, platforms, chats):
+def judge(store, folder, fleet, platforms, chats, print=print):
     """Every fault that was found, in words; prints the figures."""
-    faults = lost_events(store, folder, fleet)
-    faults += missing_messages(store, folder, fleet, platforms, chats)
-    faults += wrong_decisions(store, folder, fleet, platforms)
+    faults = lost_events(store, folder, fleet, print)
+    faults += missing_messages(store, folder, fleet, platforms, chats, print)
+    faults += wrong_decisions(store, folder, fleet, platforms, print)
     return faults
 
 
-def lost_events(store, folder, fleet):
+def lost_events(store, folder, fleet, print):
     logged = Counter()
     for (body,) in query(store, folder, "SELECT body FROM log"):
         reported = find_event(json.loads(body))
@@ -49,7 +49,7 @@ def find_event(body):
     return None
 
 
-def missing_messages(store, folder, fleet, platforms, chats):
+def missing_messages(store, folder, fleet, platforms, chats, print):
     seen = Counter()
     for chat, text in platforms.messages:
         for word in set(text.replace("<", " ").split()):
@@ -65,15 +65,22 @@ def missing_messages(store, folder, fleet, platforms, chats):
     extra = sum(seen[key] - 1 for key in wanted if seen[key] > 1)
     sql = "SELECT CAST(COALESCE(SUM(attempts - 1), 0) AS BIGINT) FROM outbox WHERE kind = 'deliver' AND via = 'tg'"
     again = int(query(store, folder, sql)[0][0])
-    print(f"messages: {len(wanted)} due, {len(missing)} missing, {extra} shown twice, {again} attempts beyond the first")
-    faults = [f"never told: {word} to {chat}" for chat, word in missing]
-    faults += [f"given up: {row}" for row in query(store, folder, "SELECT id, error FROM outbox WHERE state = 'dead'")]
+    # Killed twice at the same message, it ends as a dead letter that everybody can see.
+    sql = "SELECT id, error FROM outbox WHERE state = 'dead' AND kind = 'deliver' AND via = 'tg' AND attempts > 1"
+    dead = query(store, folder, sql)
+    print(
+        f"messages: {len(wanted)} due, {len(missing)} missing, {len(dead)} dead letters, {extra} shown twice, "
+        f"{again} attempts beyond the first"
+    )
+    faults = [f"never told: {word} to {chat}" for chat, word in missing] if len(missing) > len(dead) else []
+    sql = "SELECT id, error FROM outbox WHERE state = 'dead' AND (kind <> 'deliver' OR attempts < 2)"
+    faults += [f"given up: {row}" for row in query(store, folder, sql)]
     if extra > again:
         faults.append(f"{extra} messages came twice, but only {again} attempts were made again")
     return faults
 
 
-def wrong_decisions(store, folder, fleet, platforms):
+def wrong_decisions(store, folder, fleet, platforms, print):
     calls = defaultdict(set)
     for key, body in platforms.orders:
         calls[body["approval"]["id"]].add((key, body["approval"]["outcome"]))

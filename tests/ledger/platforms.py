@@ -19,6 +19,7 @@ class Platforms:
         self.key = base64.b64decode(secret.removeprefix("whsec_"))
         self.changed = threading.Condition()
         self.messages = []  # (chat, text) of every sendMessage
+        self.edits = 0
         self.orders = []  # (idempotency key, body) of every control call
         self.updates = []  # updates that Telegram keeps until they are confirmed
         self.next_update = 1
@@ -72,6 +73,7 @@ class Platforms:
         if method == "sendmessage":
             return self.take(body)
         if method == "editmessagetext":
+            self.edits += 1
             return self.message(body["message_id"], body)
         return True
 
