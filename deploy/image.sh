@@ -2,7 +2,7 @@
 # Lays out what an image needs to run a binary: image.sh BINARY FOLDER.
 set -eu
 binary=$1 folder=$2
-mkdir -p "$folder/usr/local/bin" "$folder/etc/sereno" "$folder/tmp" "$folder/data"
+mkdir -p "$folder/usr/local/bin" "$folder/etc/sereno" "$folder/tmp" "$folder/data" "$folder/proc" "$folder/dev"
 chmod 1777 "$folder/tmp"
 chmod 0700 "$folder/data"
 cp "$binary" "$folder/usr/local/bin/sereno"

@@ -449,8 +449,10 @@ impl Engine {
         let (world, changed) = rebuild(&self.store, cursor).await?;
         self.world = world;
         self.models = Models::new(changed, self.clock.now());
-        self.committed.send_replace(self.world.pos);
-        self.outbox.send_replace(self.world.pos);
+        // A commit of which nobody knew whether it happened may have left something to do.
+        if self.committed.send_replace(self.world.pos) < self.world.pos {
+            self.outbox.send_replace(self.world.pos);
+        }
         self.policy.send_replace(self.world.policy.clone());
         Ok(())
     }

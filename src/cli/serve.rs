@@ -91,7 +91,9 @@ async fn greet(config: &Config, app: &App, wanted: Option<String>) -> Done {
 
 fn start_log(config: &Config) {
     let level = config.file.log.level.as_deref().unwrap_or("info");
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    // PostgreSQL remarks on each ROLLBACK for nothing, which a look that was cut short leaves behind.
+    let wanted = || EnvFilter::new(format!("{level},sqlx::postgres::notice=error"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| wanted());
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.file.log.format {
         Some(LogFormat::Json) => lines.json().init(),

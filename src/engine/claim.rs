@@ -87,16 +87,25 @@ impl Claim {
             return std::future::pending().await;
         }
         let margin = self.lives.0 / 3;
-        let mut renewed = self.clock.monotonic();
+        let (mut now, mut renewed) = (self.clock.now(), self.clock.monotonic());
         loop {
-            self.clock.sleep(Span(margin)).await;
+            self.clock.sleep_until(now.plus(Span(margin))).await;
             loop {
                 let start = self.clock.monotonic();
-                let trusted = Span((renewed.0 + self.lives.0 - margin - start.0).max(1));
-                let now = self.clock.now();
+                let left = Span((renewed.0 + self.lives.0 - margin - start.0).max(1));
+                let distrust = async {
+                    // Of a store that no other process can have open the lock on its file is proof enough.
+                    if self.store.is_exclusive() {
+                        std::future::pending::<()>().await;
+                    }
+                    self.clock.sleep(left).await;
+                };
+                tokio::pin!(distrust);
+                now = self.clock.now();
                 let kept = tokio::select! {
+                    biased;
                     kept = self.store.renew_lease(&self.name, term, now) => kept,
-                    () = self.clock.sleep(trusted) => return,
+                    () = &mut distrust => return,
                 };
                 match kept {
                     Ok(true) => {
@@ -108,7 +117,7 @@ impl Claim {
                 }
                 tokio::select! {
                     _ = within(AGAIN, std::future::pending::<()>()) => {}
-                    () = self.clock.sleep(trusted) => return,
+                    () = &mut distrust => return,
                 }
             }
         }

@@ -96,7 +96,6 @@ fn the_image_runs_read_only_as_nobody_without_a_shell() {
     std::fs::create_dir(&data).unwrap();
     content(&shipped("image.sh"), &[BINARY, image.to_str().unwrap()]);
     std::fs::write(image.join("etc/sereno/sereno.toml"), "[people.ana]\nrole = \"admin\"\n").unwrap();
-    content("chown", &["65532:65532", data.to_str().unwrap()]);
     let inside = |listen: &str, args: &[&str]| {
         let mut sandbox = Command::new("bwrap");
         sandbox.args(["--unshare-user", "--unshare-pid", "--die-with-parent"]);

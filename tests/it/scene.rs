@@ -69,11 +69,12 @@ impl Scene {
         Self::start_at(url, database, "", extra).await
     }
 
-    /// Starts on `database` by another address of it, with `store` among the settings of the store.
+    /// Starts on `database` by another address of it, with `store` among the settings of the store. Time moves in
+    /// leaps here, and a process that slept for longer than its lease would rightly fold no more: the lease is long.
     pub async fn start_at(url: String, database: Database, store: &str, extra: &str) -> Self {
         let fleet = Fleet::start().await;
         let config = format!(
-            "[http]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{url}\"\n{store}\n{PEOPLE}\n\
+            "[http]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{url}\"\nlease = \"365d\"\n{store}\n{PEOPLE}\n\
              [runtimes.fleet]\nkind = \"generic\"\ntoken = \"{TOKEN}\"\n\
              secret = \"{SECRET}\"\ncontrol_url = \"{}\"\n{extra}",
             fleet.url(),

@@ -26,6 +26,9 @@ const LONGEST_HOLD: Span = Span::mins(55);
 /// Whoever comes back within this time has not gone away.
 const COME_BACK: Span = Span::secs(5);
 
+/// The call that would bring a decision that was there already may be under way in another process for this long.
+const UNDER_WAY: Span = Span::secs(30);
+
 /// Answers a request once everything that it waits for has happened.
 pub async fn answer(
     door: Shared,
@@ -42,7 +45,14 @@ pub async fn answer(
     if let Some(gate) = gate.as_ref().filter(|gate| gate.hold) {
         confirm(&door, gate.controls.iter().map(|id| (id.clone(), receipt::HELD.to_owned()))).await;
     }
-    let _hold = Hold::open(&door, &name, &decoded, decided.is_none(), gate.as_ref()).await;
+    let hold = Hold::open(&door, &name, &decoded, gate.as_ref()).await;
+    if decided.is_some() {
+        let clock = door.sources.clock.clone();
+        tokio::spawn(async move {
+            clock.sleep(UNDER_WAY).await;
+            drop(hold);
+        });
+    }
     let leaver = decoded.asks.clone().filter(|_| decided.is_none()).map(|approval| Leaver {
         door: door.clone(),
         name: name.clone(),
@@ -117,13 +127,13 @@ struct Hold {
 }
 
 impl Hold {
-    async fn open(door: &Shared, name: &str, decoded: &Decoded, undecided: bool, gate: Option<&Gate>) -> Option<Self> {
+    async fn open(door: &Shared, name: &str, decoded: &Decoded, gate: Option<&Gate>) -> Option<Self> {
         if door.store.is_exclusive() {
             return None;
         }
         let held = gate.is_some_and(|gate| gate.hold);
         let place = match (&decoded.asks, &decoded.session) {
-            (Some(approval), _) if undecided => For::Approval(approval.clone()),
+            (Some(approval), _) => For::Approval(approval.clone()),
             (None, Some(session)) if held => For::Session(session.clone()),
             _ => return None,
         };

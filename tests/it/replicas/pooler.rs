@@ -93,7 +93,7 @@ async fn goes_round(direct: bool) {
     let (status, text) = victor.taps(&scene, &yes).await;
     assert_eq!(status, 200, "{text}");
     scene.settle().await;
-    assert_eq!(scene.fleet.heard(), ["approval.resolved approved"]);
+    assert_eq!(scene.fleet.heard(), ["control.decide approved"]);
     first.stop().await;
     let again = json!({ "id": "e-2", "type": "agent.heartbeat", "agent": { "id": "build-1" } });
     assert_eq!(scene.event(again).await, json!({ "accepted": 1, "duplicates": 0 }));

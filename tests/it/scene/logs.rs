@@ -65,7 +65,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Kept {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if *event.metadata().level() > Level::WARN {
+        // `serve` does not show what PostgreSQL remarks either.
+        if *event.metadata().level() > Level::WARN || event.metadata().target() == "sqlx::postgres::notice" {
             return;
         }
         let mut line = Line(format!("{} {}", event.metadata().level(), event.metadata().target()));
