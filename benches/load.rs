@@ -115,7 +115,7 @@ async fn run(name: &str, bench: &Bench) -> Result<()> {
     match name {
         "intake" => intake::run(bench).await,
         "arrays" => intake::arrays(bench).await,
-        "group" => group::run(bench).await,
+        "group" => group::run(bench),
         "rival" => rival::run(bench).await,
         "notify" => notify::run(bench).await,
         "flood" => notify::flood(bench).await,

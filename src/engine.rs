@@ -210,11 +210,8 @@ impl Engine {
             inputs += next.inputs.len();
             requests.push(next);
         }
-        let mut asked = match self.others.take(&self.store).await {
-            Ok(asked) => asked,
-            // They wait; what is wrong shows at the commit.
-            Err(_) => Asked::default(),
-        };
+        // When they cannot be read they wait; what is wrong shows at the commit.
+        let mut asked = self.others.take(&self.store).await.unwrap_or_default();
         let (inputs, doors): (Vec<Vec<NewInput>>, Vec<_>) = requests
             .into_iter()
             .map(|Request { inputs, done, waits }| {

@@ -45,11 +45,11 @@ impl Events {
 
     /// A request with one event of 974 bytes of one of `agents` agents.
     pub fn one(&self, agents: u64) -> Vec<u8> {
-        self.signed(&self.body(self.number(), agents))
+        self.signed(&Self::body(self.number(), agents))
     }
 
     /// Event number `n` of 974 bytes of one of `agents` agents.
-    pub fn body(&self, n: u64, agents: u64) -> String {
+    pub fn body(n: u64, agents: u64) -> String {
         let mut body = String::with_capacity(LENGTH);
         event(&mut body, n, n / KINDS % agents, LENGTH);
         body

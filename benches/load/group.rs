@@ -36,7 +36,7 @@ const WARM: Duration = Duration::from_millis(200);
 const CASES: [(usize, u32, f64); 4] = [(1, 0, 0.8), (64, 0, 2.0), (1, 2000, 0.8), (64, 2000, 15.0)];
 
 /// Measures both ways in turn.
-pub async fn run(bench: &Bench) -> Result<()> {
+pub fn run(bench: &Bench) -> Result<()> {
     println!("group: appended events/s, committed together against one transaction each");
     let folder = TempDir::new()?;
     let library = slow_sync(folder.path())?;
@@ -122,9 +122,9 @@ async fn one_lane(
     (lane, lanes): (usize, usize),
     (begin, end): (Instant, Instant),
 ) {
-    let (events, sources) = (Events::new(), Sources::system());
+    let sources = Sources::system();
     for turn in 0.. {
-        let body = events.body((turn * lanes + lane) as u64 + 1, AGENTS);
+        let body = Events::body((turn * lanes + lane) as u64 + 1, AGENTS);
         let event = decode::canonical(&body.into()).expect("our own events are right").remove(0);
         let id = event.id.clone();
         let reported = Reported::new("fleet", sources.now(), event);

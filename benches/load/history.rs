@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use sereno::clock::Sources;
 use sereno::config::Config;
 use sereno::core::input::{Body, Input, Reported};
@@ -15,7 +15,7 @@ use sereno::core::step::step;
 use sereno::core::time::{Span, Ts};
 use sereno::core::world::World;
 use sereno::runtime::decode;
-use sereno::store::{Entry, Store, Writes, sqlite_options};
+use sereno::store::{ENGINE, Entry, Store, Writes, sqlite_options};
 use sqlx::{ConnectOptions as _, SqliteConnection};
 use tempfile::TempDir;
 
@@ -64,7 +64,7 @@ pub async fn run(bench: &Bench) -> Result<()> {
 async fn make(path: &Path, events: u64, agents: u64) -> Result<Ts> {
     let store = Store::open(&format!("sqlite://{}", path.display())).await?;
     let sources = Sources::system();
-    let lease = store.acquire_lease("bench", sources.now(), Span::mins(60)).await?.context("the lease")?;
+    let lease = store.seize_engine("bench", sources.now()).await?;
     let config = Config::from_text("[people.boss]\nrole = \"admin\"\n")?;
     let from = sources.now().minus(DAY);
     let mut world = World::default();
@@ -91,7 +91,7 @@ async fn make(path: &Path, events: u64, agents: u64) -> Result<Ts> {
         tx.append(&entries).await?;
         tx.write(&writes, &world).await?;
         unwritten.changed.merge(writes.changed);
-        if made / BATCH % MODELS_EVERY == 0 || made == events {
+        if (made / BATCH).is_multiple_of(MODELS_EVERY) || made == events {
             tx.write_models(&std::mem::take(&mut unwritten.changed), &world).await?;
         }
         tx.commit(world.pos, lease.term).await?;
@@ -99,7 +99,7 @@ async fn make(path: &Path, events: u64, agents: u64) -> Result<Ts> {
             store.save_snapshot(world.pos, world.now, &world.write()?).await?;
         }
     }
-    store.resign_lease(lease.term).await?;
+    store.resign_lease(ENGINE, lease.term).await?;
     store.close().await;
     Ok(from)
 }

@@ -39,7 +39,7 @@ impl Noop {
         let (stopper, stop) = Stopper::new();
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-            sereno::http::serve::serve(listener, router, stop).await;
+            sereno::http::serve::serve(listener, router, Sources::system().entropy, stop).await;
         });
         Ok(Self { address, runtime: Some(runtime), _stopper: stopper })
     }

@@ -11,6 +11,7 @@ use axum::extract::{Path, State};
 use axum::response::Json;
 use axum::routing::any;
 use serde_json::{Value, json};
+use sereno::clock::Sources;
 use sereno::stop::Stopper;
 
 use crate::common::clock::now;
@@ -45,7 +46,7 @@ impl Sink {
         std::thread::spawn(move || {
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-                sereno::http::serve::serve(listener, router, stop).await;
+                sereno::http::serve::serve(listener, router, Sources::system().entropy, stop).await;
             });
         });
         Ok(Self { address, memory, _stopper: stopper })

@@ -39,10 +39,14 @@ pub async fn soak(bench: &Bench) -> Result<()> {
     println!("minute  MiB   descriptors  threads  WAL MiB  store MiB  ack p99 ms");
     let server = bench.server().await?;
     let mut resident = Vec::new();
-    let turn = Cell::new(0);
+    let turn = Cell::new(0_u64);
     let request = || {
         turn.set(turn.get() + 1);
-        if turn.get() % NOTIFIES == 0 { bench.events.completion(turn.get() % 16).1 } else { bench.events.one(AGENTS) }
+        if turn.get().is_multiple_of(NOTIFIES) {
+            bench.events.completion(turn.get() % 16).1
+        } else {
+            bench.events.one(AGENTS)
+        }
     };
     for look in 1..=minutes * 60 / LOOK {
         let answers = open::run(&request, server.address, 8, SOAK, LOOK).await?;

@@ -42,15 +42,12 @@ async fn beat(
     address: SocketAddr,
     door: &Shared,
 ) {
-    let result = match unwell(probe, address, door).await {
-        Some(why) => {
-            tracing::warn!(why, "not well: no heartbeat is sent");
-            "withheld"
-        }
-        None => {
-            let beat = client.get(heartbeat.url.get_ref().0.as_str()).send().await;
-            if beat.is_ok_and(|response| response.status().is_success()) { "taken" } else { "failed" }
-        }
+    let result = if let Some(why) = unwell(probe, address, door).await {
+        tracing::warn!(why, "not well: no heartbeat is sent");
+        "withheld"
+    } else {
+        let beat = client.get(heartbeat.url.get_ref().0.as_str()).send().await;
+        if beat.is_ok_and(|response| response.status().is_success()) { "taken" } else { "failed" }
     };
     metrics::counter!("sereno_heartbeats_total", "result" => result).increment(1);
 }

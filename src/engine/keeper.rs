@@ -85,7 +85,7 @@ impl Keeper {
     /// Keeps on until `stop` is told. On a store of its own it also ends when another process took that.
     pub async fn run(mut self, stop: Stop) -> Stopped {
         if self.store.is_exclusive() {
-            return self.alternate(stop).await;
+            return Box::pin(self.alternate(stop)).await;
         }
         let (followed, store, bell, roll) =
             (self.followed.clone(), self.store.clone(), self.bell.clone(), self.roll.clone());
@@ -108,7 +108,7 @@ impl Keeper {
             };
             tracing::info!(term = lease.term, "this process folds the log");
             metrics::gauge!("sereno_folds").set(1.0);
-            let why = self.fold(engine, lease, stop.clone()).await;
+            let why = Box::pin(self.fold(engine, lease, stop.clone())).await;
             metrics::gauge!("sereno_folds").set(0.0);
             match why {
                 Stopped::Asked => {

@@ -122,7 +122,7 @@ fn is_corrupt(code: &str) -> bool {
 /// PostgreSQL's `undefined_table`.
 const UNDEFINED_TABLE: &str = "42P01";
 
-/// PostgreSQL's `protocol_violation`, with which PgBouncer refuses settings at the start.
+/// PostgreSQL's `protocol_violation`, with which `PgBouncer` refuses settings at the start.
 const REFUSED_SETTING: &str = "08P01";
 /// Bounds how long a process that was stopped in the middle of a transaction keeps others from theirs.
 const IDLE: &str = "idle_in_transaction_session_timeout";

@@ -35,8 +35,8 @@ fn times(small: usize, full: usize) -> String {
 }
 
 const SQLITE: &str = "sqlite://sereno.db";
-/// Replicas that can work side by side today.
-const REPLICAS: &str = "1";
+/// Replicas side by side.
+const REPLICAS: &str = "3";
 
 #[test]
 fn killed_at_any_moment_nothing_is_lost_on_sqlite() {

@@ -25,7 +25,7 @@ fn content(program: &str, args: &[&str]) -> String {
     said
 }
 
-/// A tool that `tests/run` installs from PyPI.
+/// A tool that `tests/run` installs for Python.
 fn python_tool(name: &str) -> String {
     format!("{}/tests/.cache/python/bin/{name}", env!("CARGO_MANIFEST_DIR"))
 }

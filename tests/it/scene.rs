@@ -211,5 +211,5 @@ impl Scene {
 async fn launch(config: &str, clock: &ManualClock, entropy: &Arc<CountingEntropy>) -> App {
     let config = Config::from_text(config).unwrap_or_else(|error| panic!("{error}"));
     let sources = Sources { clock: Arc::new(clock.clone()), entropy: entropy.clone() };
-    App::start(&config, sources).await.unwrap_or_else(|error| panic!("{error}"))
+    Box::pin(App::start(&config, sources)).await.unwrap_or_else(|error| panic!("{error}"))
 }

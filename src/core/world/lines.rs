@@ -43,7 +43,7 @@ impl Lines {
         for part in parts {
             self.append(" · ");
             if self.text.capacity() - self.text.len() < part.len() {
-                self.text.reserve_exact(part.len().min(4 * LONGEST_PART).max(ROOM));
+                self.text.reserve_exact(part.len().clamp(ROOM, 4 * LONGEST_PART));
             }
             text::push_clipped(&mut self.text, part, LONGEST_PART);
         }

@@ -1,5 +1,7 @@
 //! Stopping, and what supervisors are told.
 
+#![expect(clippy::print_stdout, reason = "figures of a run, for whoever wants to see them")]
+
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 

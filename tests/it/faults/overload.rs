@@ -1,6 +1,8 @@
 //! Too much at once, against the real binary: a burst, slow clients, fat heads and bodies, and more
 //! connections than it takes.
 
+#![expect(clippy::print_stdout, reason = "figures of a run, for whoever wants to see them")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,7 +20,11 @@ use crate::dose;
 const TOKEN: &str = "a-bearer-token-for-tests";
 
 fn start() -> (Home, Serve) {
-    let home = Home::new(&format!("[runtimes.beat]\nkind = \"generic\"\ntoken = \"{TOKEN}\"\n"));
+    // It can be asked, though nobody is there to hear the answer.
+    let home = Home::new(&format!(
+        "[runtimes.beat]\nkind = \"generic\"\ntoken = \"{TOKEN}\"\nsecret_file = \"fleet.secret\"\n\
+         control_url = \"http://127.0.0.1:9/\"\n"
+    ));
     let serve = home.serve(&[]);
     (home, serve)
 }
@@ -138,7 +144,7 @@ async fn slow_and_fat_clients_are_cut_and_others_do_not_notice() {
         stream.write_all(head.as_bytes()).await.unwrap();
         slow.push(stream);
     }
-    let many: String = (0..150).map(|n| format!("x-{n}: y\r\n")).collect();
+    let many: String = (0..150).fold(String::new(), |all, n| format!("{all}x-{n}: y\r\n"));
     assert_eq!(raw(&home, &format!("GET /healthz HTTP/1.1\r\nhost: x\r\n{many}\r\n")).await, Some(431), "many headers");
     let long = "y".repeat(64 * 1024);
     let fat = raw(&home, &format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx-fat: {long}\r\n\r\n")).await;

@@ -1,6 +1,8 @@
 //! The wall of the real binary jumps, while time itself goes on: no decision comes late, nothing that has
 //! expired comes back, and nobody is told a storm.
 
+#![expect(clippy::print_stdout, reason = "figures of a run, for whoever wants to see them")]
+
 use std::fs;
 use std::time::Duration;
 
@@ -70,7 +72,9 @@ impl Faked {
         ));
         set_wall(&home, 0);
         let serve = start(&home);
-        let faked = Self { home, serve, client: reqwest::Client::new(), questions: 0 };
+        // Between two looks a connection may have been closed for want of requests.
+        let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        let faked = Self { home, serve, client, questions: 0 };
         for n in 0..30 {
             let event = json!({ "type": "session.started", "agent": { "id": format!("a{n}") }, "session": { "id": format!("s{n}") } });
             faked.event(event).await;

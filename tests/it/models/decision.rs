@@ -142,8 +142,8 @@ fn orders(sim: &Sim) -> Vec<(String, String)> {
 /// Whether the first control call waits to be made, or made again.
 fn is_due(sim: &Sim) -> bool {
     let Some((id, _)) = orders(sim).into_iter().next() else { return false };
-    let settled = sim.decisions.iter().flat_map(|decision| &decision.settled);
-    let state = settled.filter(|row| row.id == id).last().map_or(RowState::Ready, |row| row.state);
+    let mut settled = sim.decisions.iter().flat_map(|decision| &decision.settled);
+    let state = settled.rfind(|row| row.id == id).map_or(RowState::Ready, |row| row.state);
     matches!(state, RowState::Ready | RowState::Uncertain)
 }
 

@@ -1,4 +1,4 @@
-//! Behind PgBouncer in transaction mode: a real one, started by the test.
+//! Behind `PgBouncer` in transaction mode: a real one, started by the test.
 
 use std::io::Write as _;
 use std::net::TcpListener;

@@ -78,12 +78,15 @@ async fn a_question_held_at_a_process_that_does_not_fold_is_answered_there() {
     let (status, text) = victor.taps(&scene, &yes).await;
     assert_eq!(status, 200, "{text}");
     // The call may have to be put back until the right process takes it.
-    let answer = within(PATIENCE, async {
-        while !ask.is_finished() {
-            scene.advance(Span(200)).await;
-        }
-        ask.await.unwrap()
-    });
+    let answer = within(
+        PATIENCE,
+        Box::pin(async {
+            while !ask.is_finished() {
+                scene.advance(Span(200)).await;
+            }
+            ask.await.unwrap()
+        }),
+    );
     let answer = answer.await.expect("the question is answered");
     assert_eq!(answer["hookSpecificOutput"]["decision"]["behavior"], "allow", "{answer}");
     // If it had been decided before it waited, the call finds its way within two more rounds.
