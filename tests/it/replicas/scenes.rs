@@ -89,8 +89,8 @@ async fn a_question_held_at_a_process_that_does_not_fold_is_answered_there() {
     );
     let answer = answer.await.expect("the question is answered");
     assert_eq!(answer["hookSpecificOutput"]["decision"]["behavior"], "allow", "{answer}");
-    // If it had been decided before it waited, the call finds its way within two more rounds.
-    scene.advance(Span::secs(2)).await;
+    // If it had been decided before it waited, the call finds its way once each knows of the other.
+    scene.advance(Span::secs(20)).await;
     let first = move_to(&mut scene, other);
     first.stop().await;
     scene.finish(&[]).await;
