@@ -19,7 +19,7 @@ use crate::channel::token::Tokens;
 use crate::channel::{Channel, Verdict};
 use crate::clock::{Sources, random_hex};
 use crate::core::control::{ControlCall, ControlOutcome, ControlResult};
-use crate::core::delivery::{Card, Copy, SendOutcome, SendResult};
+use crate::core::delivery::{Card, Copy, SendOutcome, SendResult, gate};
 use crate::core::input::Body;
 use crate::core::time::{Span, Ts};
 use crate::engine::{Log, NewInput, Progress};
@@ -42,8 +42,6 @@ const PATIENCE: Span = Span::secs(2);
 const ANOTHER: Span = Span(200);
 /// How long to wait when the store is in trouble.
 const BROKEN_WAIT: Span = Span::secs(1);
-/// A channel that does not know us is tried again after this.
-const LOCKED_WAIT: Span = Span::mins(1);
 
 /// What the courier works with.
 #[derive(Clone)]
@@ -84,6 +82,12 @@ impl Courier {
             stop: stop.clone(),
         };
         let mut outbox = self.progress.outbox.clone();
+        if self.store.is_exclusive()
+            && let Err(error) = self.store.end_leases().await
+        {
+            // They end by themselves then.
+            tracing::warn!(%error, "what the last process had begun cannot be judged yet");
+        }
         while !stop.is_asked() {
             let seen = *outbox.borrow_and_update();
             match self.work(&mut round).await {
@@ -107,7 +111,7 @@ impl Courier {
 
     /// Waits until a row is due. With nothing in the outbox only a commit can change that.
     async fn next_due(&self) {
-        match self.store.next_due().await {
+        match self.store.next_due(self.sources.now()).await {
             Ok(Some(due)) => self.sources.clock.sleep_until(due).await,
             Ok(None) => std::future::pending().await,
             Err(_) => self.sources.clock.sleep(BROKEN_WAIT).await,
@@ -117,7 +121,7 @@ impl Courier {
     /// Takes what is due. Returns how many rows it took.
     async fn work(&self, round: &mut Round) -> crate::store::Result<usize> {
         let now = self.sources.now();
-        if self.store.next_due().await?.is_none_or(|due| due > now) {
+        if self.store.next_due(now).await?.is_none_or(|due| due > now) {
             return Ok(0);
         }
         self.report_lost(now).await?;
@@ -132,13 +136,7 @@ impl Courier {
             let Ok(place) = round.places.clone().acquire_owned().await else { break };
             let (courier, paces, stop) = (self.clone(), round.paces.clone(), round.stop.clone());
             round.tasks.spawn(async move {
-                for row in rows {
-                    if stop.is_asked() {
-                        courier.put_back(&row.id, now).await;
-                    } else {
-                        courier.carry_out(row, &paces).await;
-                    }
-                }
+                courier.carry_out_all(rows, paces, stop).await;
                 drop(place);
             });
         }
@@ -151,7 +149,7 @@ impl Courier {
         for lost in self.store.lost_leases(now).await? {
             let harmless = self.channels.get(&lost.via).is_some_and(|channel| !lost.control && channel.is_idempotent());
             if !lost.begun || harmless {
-                self.put_back(&lost.id, now).await;
+                self.unclaim(&lost.id, &lost.lease).await;
                 continue;
             }
             let error = "the process that was sending it did not come back".to_owned();
@@ -167,31 +165,70 @@ impl Courier {
         Ok(())
     }
 
+    /// Carries out the rows of one conversation in order, until one of them holds back the others.
+    async fn carry_out_all(&self, rows: Vec<Claimed>, paces: Arc<Paces>, stop: Stop) {
+        let mut rows = rows.into_iter().enumerate();
+        while !stop.is_asked() {
+            let Some((place, row)) = rows.next() else { break };
+            let (id, attempt, via) = (row.id.clone(), row.attempt, row.via.clone());
+            let is_control = matches!(row.work, ClaimedWork::Control(_));
+            let (courier, paces) = (self.clone(), paces.clone());
+            // A task of its own, so that whatever breaks down over one row breaks down alone; it ends with this one.
+            let mut task = JoinSet::new();
+            task.spawn(async move { courier.carry_out(row, &paces, place == 0).await }.in_current_span());
+            match task.join_next().await {
+                Some(Ok(Next::GoOn)) => {}
+                Some(Ok(Next::Hold)) | None => break,
+                Some(Err(error)) => {
+                    tracing::error!(%error, id, via, "the courier broke down over a row");
+                    metrics::counter!("sereno_courier_panics_total", "via" => via).increment(1);
+                    self.append(&id, attempt, broke_down(&id, attempt, is_control)).await;
+                    break;
+                }
+            }
+        }
+        for (_, row) in rows {
+            self.unclaim(&row.id, &row.lease).await;
+        }
+    }
+
     #[tracing::instrument(name = "courier", level = "debug", skip_all, fields(via = row.via, row = row.id))]
-    async fn carry_out(&self, row: Claimed, paces: &Paces) {
+    async fn carry_out(&self, row: Claimed, paces: &Paces, is_first: bool) -> Next {
         let now = self.sources.now();
         if row.leased_until.since(now) < CALL {
-            self.put_back(&row.id, now).await;
-            return;
+            self.unclaim(&row.id, &row.lease).await;
+            return Next::Hold;
         }
-        let Claimed { id, attempt, expires, via, work, .. } = row;
+        let Claimed { id, lease, attempt, expires, via, work, .. } = row;
         let body = match work {
             ClaimedWork::Deliver { copy, card, parent_receipt } => {
-                match paces.wait(&via, &copy.to.target, self.channels.get(&via), &self.sources, PATIENCE).await {
+                if let Some(result) = self.undeliverable(&via, expires) {
+                    let outcome = SendOutcome { id: id.clone(), attempt, version: 0, result };
+                    self.append(&id, attempt, Body::Sent(outcome)).await;
+                    return Next::GoOn;
+                }
+                // Only the first row of a conversation waits with the lease on all of them: whatever is more
+                // urgent can come in between the others.
+                let patience = if is_first { PATIENCE } else { Span(0) };
+                match paces.wait(&via, &copy.to.target, self.channels.get(&via), &self.sources, patience).await {
                     Wait::Now => {}
-                    Wait::Until(due) => {
-                        self.put_back(&id, due).await;
-                        return;
+                    Wait::Until(due) if is_first => {
+                        self.put_back(&id, &lease, due).await;
+                        return Next::Hold;
+                    }
+                    Wait::Until(_) => {
+                        self.unclaim(&id, &lease).await;
+                        return Next::Hold;
                     }
                 }
                 let version = card.version;
-                let result = self.deliver(&id, &via, &copy, &card, parent_receipt, expires, paces).await;
+                let result = self.deliver(&id, &via, &copy, &card, parent_receipt, paces).await;
                 Body::Sent(SendOutcome { id: id.clone(), attempt, version, result })
             }
             ClaimedWork::Control(call) => {
                 if self.is_for_another(&call).await {
-                    self.put_back(&id, now.plus(ANOTHER)).await;
-                    return;
+                    self.put_back(&id, &lease, now.plus(ANOTHER)).await;
+                    return Next::Hold;
                 }
                 let result = self.control(&call).await;
                 Body::Controlled(ControlOutcome { id: id.clone(), attempt, result })
@@ -202,7 +239,16 @@ impl Courier {
                 Body::Sent(SendOutcome { id: id.clone(), attempt, version: 0, result })
             }
         };
+        let next = if holds_back(&body) { Next::Hold } else { Next::GoOn };
         self.append(&id, attempt, body).await;
+        next
+    }
+
+    async fn unclaim(&self, id: &str, lease: &str) {
+        if let Err(error) = self.store.unclaim(id, lease).await {
+            // Its lease ends by itself then.
+            tracing::warn!(%error, id, "a row could not be given back");
+        }
     }
 
     /// Whether whoever waits for a call waits in another process, which must then carry it out.
@@ -212,14 +258,22 @@ impl Courier {
         self.store.is_held_elsewhere(&call.runtime, &place.to_string()).await.unwrap_or(false)
     }
 
-    async fn put_back(&self, id: &str, due: Ts) {
-        if let Err(error) = self.store.release(id, due).await {
+    async fn put_back(&self, id: &str, lease: &str, due: Ts) {
+        if let Err(error) = self.store.release(id, lease, due).await {
             // Its lease ends by itself then.
             tracing::warn!(%error, id, "a row could not be put back");
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one leased row")]
+    /// Why a row need not be tried, without asking the platform.
+    fn undeliverable(&self, via: &str, expires: Ts) -> Option<SendResult> {
+        if self.sources.now() >= expires {
+            return Some(SendResult::Gone { error: "too late".into() });
+        }
+        let known = self.channels.contains_key(via);
+        (!known).then(|| SendResult::Gone { error: format!("there is no channel `{via}` any more") })
+    }
+
     async fn deliver(
         &self,
         id: &str,
@@ -227,13 +281,9 @@ impl Courier {
         copy: &Copy,
         card: &Card,
         under: Option<String>,
-        expires: Ts,
         paces: &Paces,
     ) -> SendResult {
         let now = self.sources.now();
-        if now >= expires {
-            return SendResult::Gone { error: "too late".into() };
-        }
         let Some(channel) = self.channels.get(via) else {
             return SendResult::Gone { error: format!("there is no channel `{via}` any more") };
         };
@@ -251,11 +301,11 @@ impl Courier {
         let verdict = call.instrument(debug_span!("send")).await;
         metrics::counter!("sereno_deliveries_total", "channel" => via.to_owned(), "result" => word(&verdict))
             .increment(1);
-        self.judge(via, verdict, copy, paces)
+        self.judge(id, via, verdict, copy, paces)
     }
 
     /// What a verdict means for the row, the conversation's pace and the channel's health.
-    fn judge(&self, via: &str, verdict: Verdict, copy: &Copy, paces: &Paces) -> SendResult {
+    fn judge(&self, id: &str, via: &str, verdict: Verdict, copy: &Copy, paces: &Paces) -> SendResult {
         let now = self.sources.now();
         match verdict {
             Verdict::Sent(receipt) => {
@@ -265,7 +315,7 @@ impl Courier {
             Verdict::Unchanged => SendResult::Sent { receipt: copy.receipt.clone().unwrap_or_default() },
             Verdict::Retry { error, after, uncertain } => {
                 if let Some(after) = after {
-                    paces.pause(via, &copy.to.target, now.plus(after), now);
+                    paces.pause(via, &copy.to.target, now.plus(gate(id, 0, after)), now);
                 } else {
                     self.health.trouble(via, &error);
                 }
@@ -273,8 +323,7 @@ impl Courier {
             }
             Verdict::Locked(error) => {
                 self.health.trouble(via, &error);
-                paces.pause_channel(via, now.plus(LOCKED_WAIT));
-                SendResult::Retry { error, after: Some(LOCKED_WAIT), uncertain: false }
+                SendResult::Locked { error }
             }
             Verdict::Gone(error) => SendResult::Gone { error },
             Verdict::Rejected(error) => SendResult::Rejected { error },
@@ -311,6 +360,35 @@ impl Courier {
                 }
             }
         }
+    }
+}
+
+/// Whether the other rows of a conversation may follow at once.
+enum Next {
+    GoOn,
+    Hold,
+}
+
+/// What did not go through holds back those behind it; the fold decides for how long.
+const fn holds_back(body: &Body) -> bool {
+    match body {
+        Body::Sent(outcome) => matches!(
+            outcome.result,
+            SendResult::Retry { .. } | SendResult::Locked { .. } | SendResult::Moved { .. } | SendResult::EditLost
+        ),
+        Body::Controlled(outcome) => matches!(outcome.result, ControlResult::Retry { .. }),
+        _ => false,
+    }
+}
+
+/// What is appended when the courier broke down over a row.
+fn broke_down(id: &str, attempt: u32, is_control: bool) -> Body {
+    let (id, error) = (id.to_owned(), "the courier broke down over it".to_owned());
+    if is_control {
+        let result = ControlResult::Retry { error, after: None, uncertain: true };
+        Body::Controlled(ControlOutcome { id, attempt, result })
+    } else {
+        Body::Sent(SendOutcome { id, attempt, version: 0, result: SendResult::Poisoned { error } })
     }
 }
 

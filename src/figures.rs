@@ -17,6 +17,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("sereno_connections_refused_total", "Connections closed because there were too many."),
     ("sereno_connections_cut_total", "Connections that we ended for what came in, by reason."),
     ("sereno_deliveries_total", "Attempts to deliver, by channel and result."),
+    ("sereno_courier_panics_total", "Deliveries over which the courier broke down, by channel or runtime."),
     ("sereno_control_calls_total", "Control calls to runtimes, by runtime and verb."),
     ("sereno_clock_jumps_total", "Jumps of the wall clock by more than five seconds, by direction."),
     ("sereno_taps_refused_total", "Taps whose button token was not ours, by channel."),
@@ -31,6 +32,7 @@ const GAUGES: &[(&str, &str)] = &[
     ("sereno_replicas", "Processes that live on this database, this one included."),
     ("sereno_channel_up", "Whether a channel works: 1 or 0."),
     ("sereno_clock_ahead_seconds", "How far the time of decisions is ahead of the wall, which was set back."),
+    ("sereno_channel_broken", "Whether a channel's breaker is open: 1 or 0."),
     ("sereno_last_commit_age_seconds", "Time since the last commit."),
 ];
 

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod figures;
 pub mod health;
 pub mod http;
+pub mod outgoing;
 pub mod receiver;
 pub mod render;
 pub mod runtime;

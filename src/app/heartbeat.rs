@@ -11,6 +11,7 @@ use crate::core::time::Span;
 use crate::engine::NewInput;
 use crate::http::Shared;
 use crate::http::health::standing;
+use crate::outgoing;
 use crate::stop::Stop;
 
 /// A beat or a probe that takes longer has failed.
@@ -21,8 +22,8 @@ const FRESH: Span = Span::secs(30);
 /// Beats until `stop` is told. `address` is where we listen.
 pub async fn run(heartbeat: Option<Heartbeat>, address: SocketAddr, door: Shared, mut stop: Stop) {
     let Some(heartbeat) = heartbeat else { return };
-    let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build();
-    let probe = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build();
+    let client = outgoing::builder(TIMEOUT).build();
+    let probe = outgoing::builder(TIMEOUT).no_proxy().build();
     let (Ok(client), Ok(probe)) = (client, probe) else { return };
     loop {
         tokio::select! {
@@ -57,8 +58,7 @@ async fn unwell(probe: &reqwest::Client, address: SocketAddr, door: &Shared) -> 
     if let Some(why) = standing(door).await.why_not.into_iter().next() {
         return Some(why);
     }
-    let channels = door.health.channels();
-    if !channels.is_empty() && channels.values().all(|channel| channel.trouble.is_some()) {
+    if !reaches_people(door) {
         return Some("no channel works".into());
     }
     let idle = door.sources.now().since(*door.progress.last_commit.borrow());
@@ -73,6 +73,14 @@ async fn unwell(probe: &reqwest::Client, address: SocketAddr, door: &Shared) -> 
     // Over the wire, as others come in: a full house is no intake either.
     let answer = probe.get(format!("http://{}/healthz", reachable(address))).send().await;
     (!answer.is_ok_and(|response| response.status().is_success())).then(|| "intake does not answer".into())
+}
+
+/// Whether a channel works. The page is where people look by themselves: it counts when it is the only one.
+fn reaches_people(door: &Shared) -> bool {
+    let channels = door.health.channels();
+    let is_alone = channels.len() <= 1;
+    let mut away = channels.iter().filter(|(name, _)| is_alone || **name != door.page.0).peekable();
+    away.peek().is_none() || away.any(|(_, channel)| channel.trouble.is_none())
 }
 
 /// The address under which we reach ourselves.

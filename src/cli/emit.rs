@@ -1,13 +1,19 @@
 //! `sereno emit`: report an event from a shell.
 
+use std::time::Duration;
+
 use clap::Args as ClapArgs;
 use serde_json::{Map, Value, json};
 
 use super::{Done, Failure, block_on};
 use crate::clock::{Clock as _, SystemClock, SystemEntropy, random_hex};
 use crate::config::{Config, RuntimeKind};
+use crate::outgoing;
 use crate::runtime::decode;
 use crate::runtime::signature::sign;
+
+/// How long sereno may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Arguments of `emit`.
 #[derive(Debug, ClapArgs)]
@@ -104,9 +110,10 @@ async fn send(config: &Config, args: &Args, body: &Value) -> Done {
     let url = args.url.clone().unwrap_or_else(|| format!("http://{}", config.listen()));
     let text = body.to_string();
     let id = format!("msg_{}", random_hex(&SystemEntropy, 12));
-    let mut request = reqwest::Client::new()
-        .post(format!("{}/hooks/{name}", url.trim_end_matches('/')))
-        .header("content-type", "application/json");
+    let client =
+        outgoing::builder(TIMEOUT).build().map_err(|_| Failure::No("the HTTP client cannot be made".into()))?;
+    let mut request =
+        client.post(format!("{}/hooks/{name}", url.trim_end_matches('/'))).header("content-type", "application/json");
     for (header, value) in sign(&key, &id, SystemClock::new().wall(), text.as_bytes()) {
         request = request.header(header, value);
     }
@@ -116,7 +123,8 @@ async fn send(config: &Config, args: &Args, body: &Value) -> Done {
         .await
         .map_err(|_| Failure::No(format!("sereno cannot be reached at {url}; is it running?")))?;
     let status = response.status();
-    let answer = response.text().await.unwrap_or_default();
+    let answer = outgoing::body(response).await.map(|body| body.bytes).unwrap_or_default();
+    let answer = String::from_utf8_lossy(&answer);
     if status.is_success() {
         println!("{answer}");
         Ok(())

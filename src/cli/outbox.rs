@@ -1,12 +1,17 @@
 //! `sereno outbox`: what waits, and what could not be sent.
 
+use std::time::Duration;
+
 use clap::Subcommand;
 
 use super::{Done, Failure, Output, block_on};
 use crate::config::Config;
 use crate::http::api::{Command, Outcome};
+use crate::outgoing;
 use crate::store::Store;
 
+/// How long the running bot may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// Rows that are listed.
 const LISTED: i64 = 500;
 
@@ -19,23 +24,58 @@ pub(crate) enum OutboxCommand {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
-    /// Try a dead row again.
+    /// Try dead rows again.
     Retry {
-        /// The row.
-        id: String,
+        #[command(flatten)]
+        which: WhichRows,
+        /// Why; kept in the audit.
+        #[arg(long)]
+        reason: Option<String>,
     },
-    /// Give a dead row up for good.
+    /// Give dead rows up for good.
     Drop {
-        /// The row.
-        id: String,
+        #[command(flatten)]
+        which: WhichRows,
+        /// Why; kept in the audit.
+        #[arg(long)]
+        reason: String,
     },
+}
+
+/// Which dead rows are meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WhichRows {
+    /// The row.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    id: Option<String>,
+    /// Every dead row.
+    #[arg(long)]
+    all: bool,
+    /// Only those of this channel.
+    #[arg(long, requires = "all")]
+    channel: Option<String>,
+    /// Only those that were given up within this time, such as 2h.
+    #[arg(long, requires = "all")]
+    since: Option<String>,
+}
+
+impl WhichRows {
+    /// The line that the running bot understands.
+    fn line(&self, verb: &str, reason: Option<&str>) -> String {
+        let mut line = format!("/outbox {verb} {}", self.id.as_deref().unwrap_or("all"));
+        for (key, value) in [("via", &self.channel), ("since", &self.since)] {
+            line.extend(value.iter().map(|value| format!(" {key}:{value}")));
+        }
+        line.extend(reason.map(|reason| format!(" why: {reason}")));
+        line
+    }
 }
 
 pub(crate) fn run(config: &Config, command: OutboxCommand) -> Done {
     match command {
         OutboxCommand::List { output } => block_on(list(config, output)),
-        OutboxCommand::Retry { id } => block_on(ask(config, &format!("/outbox retry {id}"))),
-        OutboxCommand::Drop { id } => block_on(ask(config, &format!("/outbox drop {id}"))),
+        OutboxCommand::Retry { which, reason } => block_on(ask(config, &which.line("retry", reason.as_deref()))),
+        OutboxCommand::Drop { which, reason } => block_on(ask(config, &which.line("drop", Some(&reason)))),
     }
 }
 
@@ -80,7 +120,8 @@ pub(super) async fn ask(config: &Config, line: &str) -> Done {
     };
     let token = config.secret(about.token.as_ref(), about.token_file.as_ref(), &format!("api.tokens.{name}"))?;
     let token = token.ok_or_else(|| Failure::Usage(format!("api.tokens.{name} needs token_file")))?;
-    let response = reqwest::Client::new()
+    let client = outgoing::builder(TIMEOUT).no_proxy().build().map_err(Failure::no)?;
+    let response = client
         .post(format!("http://{}/v1/commands", config.listen()))
         .bearer_auth(token.reveal())
         .json(&Command { text: line.to_owned(), lang: config.policy.lang })

@@ -72,6 +72,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("kill", act::kill),
     ("tell", act::tell),
     ("reassign", act::reassign),
+    ("dead", look::dead),
     ("outbox", act::outbox),
 ];
 

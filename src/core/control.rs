@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::approval::Receipt;
 use super::arena::Ix;
-use super::delivery::{Class, OutboxRow, Outstanding, RowState, Work};
+use super::delivery::{Class, HELD, OutboxRow, Outstanding, RowState, Work, holds};
 use super::message::{Content, ControlTarget, ControlView};
 use super::policy::Verb;
 use super::reason::Reason;
@@ -115,8 +115,7 @@ impl Fold<'_> {
             due: self.at,
             expires,
         });
-        let waits = Outstanding { copy: None, class: Class::Decision, uncertain: 0, expires, dead: false };
-        self.w.outstanding.insert(id.clone(), waits);
+        self.w.outstanding.insert(id.clone(), Outstanding::new(None, Class::Decision, self.at, expires));
         self.w.schedule.set(expires, Timer::Control(id.clone()));
         let control = Control {
             id: id.clone(),
@@ -162,6 +161,7 @@ impl Fold<'_> {
 
     fn ask_again(&mut self, outcome: &ControlOutcome, error: &str, after: Option<Span>, uncertain: bool) {
         let Some(waits) = self.w.outstanding.get_mut(&outcome.id) else { return };
+        let at = self.at;
         waits.uncertain += u32::from(uncertain);
         let due = waits
             .class
@@ -170,7 +170,9 @@ impl Fold<'_> {
         match due {
             Some(due) => {
                 let state = if uncertain { RowState::Uncertain } else { RowState::Ready };
-                self.settle(&outcome.id, state, due, Some(error.to_owned()), None);
+                let first = *waits.tried.get_or_insert(at);
+                let held = if after.is_some() { HELD } else { holds(outcome.attempt, first) };
+                self.settle_held(&outcome.id, state, due, held, error);
             }
             None => self.end_control(&outcome.id, ControlState::Failed, RowState::Dropped, error),
         }

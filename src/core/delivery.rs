@@ -5,6 +5,9 @@
 //! card as it is then. So edits coalesce, a copy never goes back to an older state, and messages of
 //! one conversation key keep their order.
 
+mod dead;
+mod fallback;
+mod line;
 mod outcome;
 mod retry;
 
@@ -20,8 +23,11 @@ use super::step::Fold;
 use super::time::{Span, Ts};
 use super::world::Task;
 
+pub use dead::{DeadBook, Which};
+pub use line::{Gate, Line, Shut};
 pub use outcome::{SendOutcome, SendResult};
-pub use retry::{Class, jitter};
+pub use retry::{Class, gate, jitter};
+pub(super) use retry::{FREE, HELD, LONGEST_WISH, holds};
 
 /// What a card is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +118,12 @@ pub struct Copy {
     pub outstanding: Option<String>,
     /// Why it will not be sent any more.
     pub dead: Option<String>,
+    /// The card that told of it together with others, in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<u64>,
+    /// Why it stands here or only now, for whoever reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<Reason>,
     /// The copy under which it hangs.
     pub parent: Option<u64>,
     /// Copies that hang under it and wait for their turn.
@@ -164,6 +176,44 @@ pub struct Outstanding {
     pub expires: Ts,
     /// Given up, until a person retries or drops it.
     pub dead: bool,
+    /// When an attempt failed first, by a fault of this row or of its conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Ts>,
+    /// The newest attempt that is known of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempts: u32,
+    /// Attempts that were made before a person wanted it tried again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub before: u32,
+    /// Attempts in which whoever sent it broke down.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub poison: u32,
+    /// When it was made or given up.
+    #[serde(default)]
+    pub since: Ts,
+}
+
+impl Outstanding {
+    /// A row that has just been made.
+    pub const fn new(copy: Option<u64>, class: Class, at: Ts, expires: Ts) -> Self {
+        Self {
+            copy,
+            class,
+            uncertain: 0,
+            expires,
+            dead: false,
+            tried: None,
+            attempts: 0,
+            before: 0,
+            poison: 0,
+            since: at,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// The new state of an outbox row.
@@ -177,6 +227,8 @@ pub struct Settlement {
     pub due: Ts,
     /// Not after, while it waits for an outcome.
     pub expires: Option<Ts>,
+    /// Until when it holds back those behind it in its conversation.
+    pub held: Ts,
     /// What went wrong.
     pub error: Option<String>,
     /// What was answered.
@@ -300,6 +352,8 @@ impl Fold<'_> {
             receipt: None,
             outstanding: None,
             dead: None,
+            within: None,
+            remark: None,
             parent,
             queue: Vec::new(),
             busy: false,
@@ -345,6 +399,10 @@ impl Fold<'_> {
         if copy.outstanding.is_some() || copy.dead.is_some() || copy.sent >= card.version {
             return;
         }
+        if copy.within.is_some() && self.told_within(number) {
+            return;
+        }
+        let Some(copy) = self.w.copies.get(&number) else { return };
         if copy.sent == 0
             && let Some(parent) = copy.parent
             && !self.may_hang(parent, number)
@@ -355,6 +413,7 @@ impl Fold<'_> {
         let Some(card) = self.w.cards.get(&copy.card) else { return };
         let lives = if card.class == Class::Reply { REPLY_LIVES } else { ROW_LIVES };
         let (class, via) = (card.class, copy.to.channel.clone());
+        let copy_channel = via.clone();
         let id = self.row_id();
         let expires = self.at.plus(lives);
         self.out.outbox.push(OutboxRow {
@@ -365,8 +424,10 @@ impl Fold<'_> {
             due: self.at,
             expires,
         });
-        let waits = Outstanding { copy: Some(number), class, uncertain: 0, expires, dead: false };
-        self.w.outstanding.insert(id.clone(), waits);
+        self.w.outstanding.insert(id.clone(), Outstanding::new(Some(number), class, self.at, expires));
+        if self.w.lines.get(&copy_channel).is_some_and(Line::is_broken) {
+            self.expect_fallback(number);
+        }
         if let Some(copy) = self.w.copies.get_mut(&number) {
             copy.outstanding = Some(id);
             self.out.changed.copies.insert(number);

@@ -45,11 +45,13 @@ pub enum Content {
     Help(HelpView),
     Control(ControlView),
     Notice(NoticeView),
+    Missed(MissedView),
+    Dead(DeadView),
 }
 
 impl Content {
     /// Every template's name, for the test that none is missing.
-    pub const NAMES: [&'static str; 23] = [
+    pub const NAMES: [&'static str; 25] = [
         "alert",
         "loop",
         "approval",
@@ -73,6 +75,8 @@ impl Content {
         "help",
         "control",
         "notice",
+        "missed",
+        "dead",
     ];
 
     /// The name of its template.
@@ -101,6 +105,8 @@ impl Content {
             Self::Help(_) => "help",
             Self::Control(_) => "control",
             Self::Notice(_) => "notice",
+            Self::Missed(_) => "missed",
+            Self::Dead(_) => "dead",
         }
     }
 }

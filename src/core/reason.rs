@@ -75,6 +75,52 @@ pub enum Reason {
         /// What went wrong, without any secret.
         error: String,
     },
+    /// The channel failed, so somebody was told somewhere else.
+    FellBack {
+        /// Channel and target that failed.
+        from: String,
+        /// Channel and target that were told instead.
+        to: String,
+    },
+    /// It was late, and told in one message with everything else that was.
+    Collapsed {
+        /// Channel and target.
+        to: String,
+    },
+    /// Why this comes here: the channel that was meant does not answer.
+    Unreachable {
+        /// Its kind.
+        channel: String,
+        /// Since when.
+        since: Ts,
+    },
+    /// Why this comes here: the channel that was meant did not take it.
+    Refused {
+        /// Its kind.
+        channel: String,
+    },
+    /// Why this comes only now.
+    Delayed {
+        /// When it would have come.
+        since: Ts,
+    },
+    /// A platform does not know us any more.
+    ChannelLocked {
+        /// The channel.
+        channel: String,
+        /// What was said.
+        error: String,
+    },
+    /// Much could not be delivered lately.
+    ManyDead {
+        /// How many rows were given up within an hour.
+        count: u32,
+    },
+    /// Something is to be read that could not be shown.
+    CannotBeShown {
+        /// The card.
+        number: u64,
+    },
     /// The destination has moved.
     TargetMoved {
         /// Channel and old target.
@@ -310,6 +356,11 @@ pub enum Reason {
     NothingToDo,
     /// The sign-in link is used, too old, or not ours.
     LinkInvalid,
+    /// So many rows are tried again or given up, as asked.
+    RowsDone {
+        /// How many.
+        count: u32,
+    },
     /// Done as asked.
     Done,
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Role;
 use super::message::Labels;
-use super::policy::{Lang, Policy};
+use super::policy::{Lang, Person, Policy};
 use super::world::World;
 
 /// Labels that routes can match.
@@ -197,6 +197,27 @@ impl World {
         let logs = self.policy.channels.iter().filter(|(_, c)| c.kind == "log");
         let logs = logs.map(|(name, _)| Destination { channel: name.clone(), target: "stdout".into(), person: None });
         people.chain(logs)
+    }
+
+    /// Every conversation in which a person can be reached.
+    pub fn destinations_of_person(&self, name: &str) -> Vec<Destination> {
+        of_person(&self.policy, name).into_iter().map(|to| self.moved_to(to)).collect()
+    }
+
+    /// Every conversation in which the people who are meant can be reached.
+    pub fn destinations_of(&self, meant: impl Fn(&Person) -> bool) -> Vec<Destination> {
+        let people = self.policy.people.iter().filter(|(_, person)| meant(person));
+        people.flat_map(|(name, _)| self.destinations_of_person(name)).collect()
+    }
+
+    /// The person whose account a conversation is named after.
+    pub fn owner_of(&self, to: &Destination) -> Option<String> {
+        let kind = self.policy.channels.get(&to.channel)?.kind.as_str();
+        let owner = self.policy.people.iter().find(|(name, person)| match kind {
+            "web" => **name == to.target,
+            kind => person.accounts.get(kind) == Some(&to.target),
+        });
+        owner.map(|(name, _)| name.clone())
     }
 
     /// Where a destination is now, if the platform has moved it.

@@ -26,6 +26,8 @@ pub enum Timer {
     HandedOut(String),
     /// A control call is too late to be carried out.
     Control(String),
+    /// A copy that has not been sent is told somewhere else.
+    Fallback(u64),
     /// Finished things may be forgotten.
     Forget,
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::arena::Ix;
 use super::audit::AuditRow;
 use super::control::Gate;
-use super::delivery::{OutboxRow, Settlement};
+use super::delivery::{Gate as ChannelGate, OutboxRow, Settlement};
 use super::input::{Body, Input};
 use super::message::Content;
 use super::policy::Policy;
@@ -31,6 +31,8 @@ pub struct Decision {
     pub outbox: Vec<OutboxRow>,
     /// Outbox rows whose state has changed.
     pub settled: Vec<Settlement>,
+    /// Channels that are left alone from now on, or no longer.
+    pub gates: Vec<ChannelGate>,
     /// What whoever appended the input gets to know.
     pub reply: Option<Reply>,
     /// Whose rows in the read models have changed.
@@ -149,6 +151,7 @@ impl Fold<'_> {
             Timer::PauseEnds(agent) => self.pause_ends(agent),
             Timer::HandedOut(control) => self.take_back(&control),
             Timer::Control(control) => self.control_expires(&control),
+            Timer::Fallback(copy) => self.fall_back(copy),
             Timer::Forget => self.forget(),
         }
     }

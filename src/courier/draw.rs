@@ -6,6 +6,7 @@ use crate::core::command::CATALOGUE;
 use crate::core::delivery::{Card, Copy};
 use crate::core::policy::Policy;
 use crate::core::time::Ts;
+use crate::render::markup::{Block, Span};
 use crate::render::{RENDERER, Reader};
 
 /// Language and zone of whoever reads a copy.
@@ -19,11 +20,15 @@ pub fn reader(policy: &Policy, copy: &Copy) -> Reader {
 /// disappears.
 pub fn outgoing(policy: &Policy, tokens: &Tokens, copy: &Copy, card: &Card, now: Ts) -> Outgoing {
     let reader = reader(policy, copy);
-    let doc = RENDERER.draw(&card.content, &reader, now).unwrap_or_else(|error| {
+    let mut doc = RENDERER.draw(&card.content, &reader, now).unwrap_or_else(|error| {
         tracing::error!(%error, card = card.number, "a card could not be drawn");
         metrics::counter!("sereno_render_failures_total").increment(1);
         RENDERER.fallback(card.number, &reader)
     });
+    if let Some(remark) = &copy.remark {
+        let text = RENDERER.sentence(remark, &reader, now);
+        doc.blocks.insert(0, Block::Note(vec![Span::Text(text)]));
+    }
     let buttons = card.buttons.iter().filter(|button| button.is_drawn(copy.whole)).map(|button| {
         let token = Token { copy: copy.number, button: button.number };
         DrawnButton {

@@ -102,9 +102,4 @@ impl Paces {
             buckets.pause(channel, Some(target), until);
         });
     }
-
-    /// Leaves a whole channel alone until `until`.
-    pub fn pause_channel(&self, channel: &str, until: Ts) {
-        self.with(|buckets| buckets.pause(channel, None, until));
-    }
 }

@@ -67,7 +67,7 @@ pub async fn hangs(door: &Shared) -> Option<String> {
     if stalled > STALLED {
         return Some(format!("engine: has taken nothing for {stalled}"));
     }
-    match door.store.next_due().await {
+    match door.store.next_due(now).await {
         Ok(due) => late(due).map(|late| format!("courier: late by {late}")),
         Err(error) => Some(format!("store: {error}")),
     }
@@ -77,13 +77,15 @@ pub async fn hangs(door: &Shared) -> Option<String> {
 pub async fn ready(State(door): State<Shared>) -> Response {
     let Standing { why_not, notes } = standing(&door).await;
     let now = door.sources.now();
+    let shut = door.store.shut().await.unwrap_or_default();
     let channels: serde_json::Map<String, Value> = door
         .health
         .channels()
         .into_iter()
         .map(|(name, about)| {
             let last = about.last_ok.map(|at| now.since(at).as_secs_f64());
-            (name, json!({ "trouble": about.trouble, "last_ok_seconds_ago": last }))
+            let shut = shut.iter().find(|shut| shut.via == name);
+            (name, json!({ "trouble": about.trouble, "last_ok_seconds_ago": last, "breaker": shut }))
         })
         .collect();
     let status = if why_not.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -101,6 +103,12 @@ pub async fn metrics(State(door): State<Shared>) -> Response {
             let rows = counts.iter().find(|(have, _)| have == state).map_or(0, |(_, rows)| *rows);
             #[expect(clippy::cast_precision_loss, reason = "row counts are small")]
             metrics::gauge!("sereno_outbox_rows", "state" => state).set(rows as f64);
+        }
+    }
+    if let Ok(shut) = door.store.shut().await {
+        for name in door.channels.keys() {
+            let broken = shut.iter().any(|shut| shut.via == *name);
+            metrics::gauge!("sereno_channel_broken", "channel" => name.clone()).set(f64::from(u8::from(broken)));
         }
     }
     let age = door.sources.now().since(*door.progress.last_commit.borrow());

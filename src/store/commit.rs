@@ -9,7 +9,7 @@ use super::sql::{self, share};
 use super::{AnyTx, Error, Result, Store, execute};
 use crate::core::arena::Ix;
 use crate::core::audit::AuditRow;
-use crate::core::delivery::{OutboxRow, RowState, Settlement, Work};
+use crate::core::delivery::{Gate, OutboxRow, RowState, Settlement, Work};
 use crate::core::money::Sums;
 use crate::core::step::{Changed, Decision, Reply};
 use crate::core::time::Ts;
@@ -63,6 +63,8 @@ pub struct Writes {
     pub outbox: Vec<OutboxRow>,
     /// Outbox rows that have changed.
     pub settled: Vec<Settlement>,
+    /// Channels that are left alone from now on, or no longer.
+    pub gates: Vec<Gate>,
     /// Whose rows have changed; those of cards, copies, alerts, approvals and sign-ins are written at
     /// once, those of agents, sessions, tasks and costs when the engine says so.
     pub changed: Changed,
@@ -74,6 +76,7 @@ impl Writes {
         self.audit.extend(decision.audit);
         self.outbox.extend(decision.outbox);
         self.settled.extend(decision.settled);
+        self.gates.extend(decision.gates);
         self.changed.merge(decision.changed);
         decision.reply
     }
@@ -237,7 +240,14 @@ impl Tx {
                 &settled.receipt,
                 world.now.0,
                 settled.expires.map(|at| at.0),
+                settled.held.0,
             );
+        }
+        for gate in &writes.gates {
+            match &gate.shut {
+                Some(shut) => execute!(&mut *tx, sql::UPSERT_GATE, &gate.via, shut.until.0, shut.since.0, &shut.why),
+                None => execute!(&mut *tx, sql::DELETE_GATE, &gate.via),
+            };
         }
         insert!(&mut *tx, sql::INSERT_AUDIT, &writes.audit, |query, row| query
             .bind(signed(row.seq))

@@ -29,7 +29,7 @@ pub use bell::{Bell, Ring};
 pub use commit::{Appended, Entry, Tx, Writes, idempotency_key};
 pub use lease::{ENGINE, Lease, Standing};
 pub use migrate::migrations;
-pub use outbox::{Claimed, ClaimedWork, Listed, Lost, Share};
+pub use outbox::{Claimed, ClaimedWork, Listed, Lost, Share, Shut};
 pub use read::{ApprovalRow, AuditFilter, FeedRow};
 pub use replicas::Fellows;
 pub use requests::{Answered, Folded, Waiting};

@@ -43,6 +43,8 @@ pub(super) fn part_of(conversation: &str) -> i64 {
 pub struct Claimed {
     /// Its identity.
     pub id: String,
+    /// The lease under which it is held.
+    pub lease: String,
     /// Which attempt this is, from 1.
     pub attempt: u32,
     /// How it is sent.
@@ -83,6 +85,8 @@ pub enum ClaimedWork {
 pub struct Lost {
     /// The row.
     pub id: String,
+    /// The lease.
+    pub lease: String,
     /// Whether it is a control call.
     pub control: bool,
     /// Name of the channel or of the runtime.
@@ -91,6 +95,19 @@ pub struct Lost {
     pub begun: bool,
     /// Which attempt it was.
     pub attempt: u32,
+}
+
+/// A channel that is left alone.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Shut {
+    /// The channel.
+    pub via: String,
+    /// Until when; from then on one message tries it.
+    pub until: Ts,
+    /// Since when nothing has gone through.
+    pub since: Ts,
+    /// What went wrong, without any secret.
+    pub why: String,
 }
 
 /// A row as lists show it.
@@ -138,11 +155,12 @@ impl Store {
             tx.roll_back().await?;
             return Ok(Vec::new());
         }
-        let rows = fetch_tx!(&mut tx, sql::SELECT_CLAIMED, [lease], |row| {
+        let mut rows = fetch_tx!(&mut tx, sql::SELECT_CLAIMED, [lease], |row| {
             let attempts: i64 = row.try_get("attempts")?;
             let class: String = row.try_get("class")?;
             Claimed {
                 id: row.try_get("id")?,
+                lease: lease.to_owned(),
                 attempt: u32::try_from(attempts).unwrap_or(u32::MAX),
                 class: serde_json::from_value(class.into())?,
                 expires: Ts(row.try_get("expires")?),
@@ -157,6 +175,23 @@ impl Store {
                 ),
             }
         });
+        let mut shut = fetch_tx!(&mut tx, sql::SELECT_GATES, [], |row| row.try_get::<String, _>("via")?);
+        shut.retain(|via| rows.iter().any(|row| row.via == *via));
+        for via in shut {
+            // A channel that was left alone is tried with one message, by one courier.
+            let mut free = execute!(&mut tx, sql::TAKE_PROBE, &via, until.0, now.0) == 1;
+            let mut back = Vec::new();
+            rows.retain(|row| {
+                let keep = row.via != via || std::mem::take(&mut free);
+                if !keep {
+                    back.push(row.id.clone());
+                }
+                keep
+            });
+            for id in back {
+                execute!(&mut tx, sql::UNCLAIM_OUTBOX, id, lease);
+            }
+        }
         tx.commit().await?;
         Ok(rows)
     }
@@ -171,6 +206,7 @@ impl Store {
             let conversation: String = row.try_get("conversation")?;
             let lost = Lost {
                 id: row.try_get("id")?,
+                lease: row.try_get("lease")?,
                 control: row.try_get::<String, _>("kind")? == "control",
                 via: row.try_get("via")?,
                 begun: false,
@@ -187,26 +223,73 @@ impl Store {
         Ok(told.collect())
     }
 
-    /// Puts a leased row back until `due`, without counting an attempt.
+    /// Ends every lease: whoever held one is gone. Only an exclusive store can know that.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn release(&self, id: &str, due: Ts) -> Result<()> {
+    pub async fn end_leases(&self) -> Result<()> {
         let mut tx = self.begin().await?;
-        execute!(&mut tx, sql::RELEASE_OUTBOX, id, due.0);
+        execute!(&mut tx, sql::END_LEASES);
         tx.commit().await
     }
 
-    /// When something in the outbox is next to be done: a row is due, or a lease has ended.
+    /// Gives a row back as it was, without counting an attempt, if it is still held under `lease`.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn next_due(&self) -> Result<Option<Ts>> {
-        let Share { first, last } = self.fellows().share;
-        let due = fetch!(self, sql::NEXT_DUE, [first, last, OVERDUE.0], |row| row.try_get::<Option<i64>, _>("due")?);
-        let ends = fetch!(self, sql::NEXT_LEASE_END, [], |row| row.try_get::<Option<i64>, _>("due")?);
-        let next = due.into_iter().flatten().chain(ends.into_iter().flatten().map(|end| end + 1)).min();
-        Ok(next.map(Ts))
+    pub async fn unclaim(&self, id: &str, lease: &str) -> Result<()> {
+        let mut tx = self.begin().await?;
+        execute!(&mut tx, sql::UNCLAIM_OUTBOX, id, lease);
+        tx.commit().await
+    }
+
+    /// Channels that are left alone.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn shut(&self) -> Result<Vec<Shut>> {
+        Ok(fetch!(self, sql::SELECT_GATES, [], |row| Shut {
+            via: row.try_get("via")?,
+            until: Ts(row.try_get("until")?),
+            since: Ts(row.try_get("since")?),
+            why: row.try_get("why")?,
+        }))
+    }
+
+    /// Puts a row back until `due`, without counting an attempt, if it is still held under `lease`; those behind it
+    /// wait with it.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn release(&self, id: &str, lease: &str, due: Ts) -> Result<()> {
+        let mut tx = self.begin().await?;
+        execute!(&mut tx, sql::RELEASE_OUTBOX, id, lease, due.0);
+        tx.commit().await
+    }
+
+    /// When something in the outbox is next to be done: a row is due, a lease has ended, a row holds nothing back
+    /// any more, or a channel may be tried again.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn next_due(&self, now: Ts) -> Result<Option<Ts>> {
+        let ours = self.fellows().share;
+        let mut next: Vec<i64> = self.next_row(ours, now).await?.into_iter().collect();
+        if ours != Share::WHOLE {
+            next.extend(self.next_row(Share::WHOLE, now).await?.map(|due| due + OVERDUE.0));
+        }
+        let leases = fetch!(self, sql::NEXT_LEASE_END, [], |row| row.try_get::<Option<i64>, _>("due")?);
+        next.extend(leases.into_iter().flatten().map(|end| end + 1));
+        let holds = fetch!(self, sql::NEXT_HOLD_END, [now.0], |row| row.try_get::<Option<i64>, _>("due")?);
+        let gates = fetch!(self, sql::NEXT_GATE_END, [now.0], |row| row.try_get::<Option<i64>, _>("due")?);
+        next.extend(holds.into_iter().chain(gates).flatten());
+        Ok(next.into_iter().min().map(Ts))
+    }
+
+    /// When the next row of a share is due that can be leased.
+    async fn next_row(&self, Share { first, last }: Share, now: Ts) -> Result<Option<i64>> {
+        let due = fetch!(self, sql::NEXT_DUE, [now.0, first, last], |row| row.try_get::<i64, _>("due")?);
+        Ok(due.into_iter().next())
     }
 
     /// Rows that are not done, oldest first.

@@ -200,22 +200,39 @@ statements! {
     SELECT_SNAPSHOT_POS = "SELECT pos FROM snapshots ORDER BY pos DESC LIMIT 1";
 
     /// Changes an outbox row.
-    SETTLE_OUTBOX = "UPDATE outbox SET state = $2, due = $3, error = $4, receipt = $5, updated = $6, expires = COALESCE($7, expires), lease = NULL, lease_until = NULL WHERE id = $1";
+    SETTLE_OUTBOX = "UPDATE outbox SET state = $2, due = $3, error = $4, receipt = $5, updated = $6, expires = COALESCE($7, expires), held = $8, lease = NULL, lease_until = NULL WHERE id = $1";
     /// Takes the turn to lease: of two processes the second waits here until the first has committed, and then
     /// sees what it has leased.
     TAKE_TURN = "UPDATE leases SET beat = beat + 1 WHERE name = 'outbox'";
-    /// Leases rows that are due, in conversations of which nothing is leased: that keeps their order. The state
-    /// is checked again so that two couriers never take the same row. Deliveries outside our part ($5 to $6) are
-    /// for others, unless they were due at $7 already.
-    CLAIM_OUTBOX = "UPDATE outbox SET state = 'leased', attempts = attempts + 1, lease = $1, lease_until = $2 WHERE state IN ('ready', 'uncertain') AND id IN (SELECT o.id FROM outbox o WHERE o.state IN ('ready', 'uncertain') AND o.due <= $3 AND (o.part BETWEEN $5 AND $6 OR o.kind = 'control' OR o.due <= $7) AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.conversation = o.conversation AND b.state = 'leased') ORDER BY o.priority, o.due, o.id LIMIT $4) RETURNING id";
+    /// Leases rows that are due, in conversations of which nothing is leased, through channels that are not left
+    /// alone, and behind no row that holds them back: that keeps their order. The state is checked again so that
+    /// two couriers never take the same row. Deliveries outside our part ($5 to $6) are for others, unless they
+    /// were due at $7 already.
+    CLAIM_OUTBOX = "UPDATE outbox SET state = 'leased', attempts = attempts + 1, lease = $1, lease_until = $2 WHERE state IN ('ready', 'uncertain') AND id IN (SELECT o.id FROM outbox o WHERE o.state IN ('ready', 'uncertain') AND o.due <= $3 AND (o.part BETWEEN $5 AND $6 OR o.kind = 'control' OR o.due <= $7) AND o.via NOT IN (SELECT g.via FROM gates g WHERE g.until > $3) AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.conversation = o.conversation AND b.state = 'leased') AND NOT EXISTS (SELECT 1 FROM outbox h WHERE h.conversation = o.conversation AND h.state IN ('ready', 'uncertain') AND h.held > 0 AND h.held > $3 AND h.priority <= o.priority AND h.id < o.id) ORDER BY o.priority, o.id LIMIT $4) RETURNING id";
     /// What was leased, with the card as it is now.
-    SELECT_CLAIMED = "SELECT o.id, o.attempts, o.class, o.expires, o.payload, o.via, o.conversation, c.body AS copy_body, k.body AS card_body, p.receipt AS parent_receipt FROM outbox o LEFT JOIN copies c ON c.number = o.copy LEFT JOIN cards k ON k.number = c.card LEFT JOIN copies p ON p.number = c.parent WHERE o.lease = $1 ORDER BY o.priority, o.due, o.id";
+    SELECT_CLAIMED = "SELECT o.id, o.attempts, o.class, o.expires, o.payload, o.via, o.conversation, c.body AS copy_body, k.body AS card_body, p.receipt AS parent_receipt FROM outbox o LEFT JOIN copies c ON c.number = o.copy LEFT JOIN cards k ON k.number = c.card LEFT JOIN copies p ON p.number = c.parent WHERE o.lease = $1 ORDER BY o.priority, o.id";
     /// Leases whose holder did not come back, in the order in which it would have carried them out.
-    SELECT_LOST = "SELECT id, kind, via, conversation, attempts FROM outbox WHERE state = 'leased' AND lease_until < $1 ORDER BY conversation, priority, due, id";
-    /// Puts a leased row back without an attempt: its destination is busy.
-    RELEASE_OUTBOX = "UPDATE outbox SET state = 'ready', attempts = attempts - 1, due = $2, lease = NULL, lease_until = NULL WHERE id = $1 AND state = 'leased'";
-    /// When the next row is due that can be leased; those outside our part ($1 to $2) are due $3 later for us.
-    NEXT_DUE = "SELECT MIN(CASE WHEN o.part BETWEEN $1 AND $2 OR o.kind = 'control' THEN o.due ELSE o.due + $3 END) AS due FROM outbox o WHERE o.state IN ('ready', 'uncertain') AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.conversation = o.conversation AND b.state = 'leased')";
+    SELECT_LOST = "SELECT id, lease, kind, via, conversation, attempts FROM outbox WHERE state = 'leased' AND lease_until < $1 ORDER BY conversation, priority, id";
+    /// Ends every lease.
+    END_LEASES = "UPDATE outbox SET lease_until = 0 WHERE state = 'leased'";
+    /// Gives a leased row back as it was, without an attempt; only its holder can.
+    UNCLAIM_OUTBOX = "UPDATE outbox SET state = 'ready', attempts = attempts - 1, lease = NULL, lease_until = NULL WHERE id = $1 AND state = 'leased' AND lease = $2";
+    /// Puts a leased row back without an attempt: its destination is busy, and those behind it wait with it.
+    RELEASE_OUTBOX = "UPDATE outbox SET state = 'ready', attempts = attempts - 1, due = $3, held = 9223372036854775807, lease = NULL, lease_until = NULL WHERE id = $1 AND state = 'leased' AND lease = $2";
+    /// When the next row is due that can be leased, in a part of the outbox ($2 to $3).
+    NEXT_DUE = "SELECT o.due AS due FROM outbox o WHERE o.state IN ('ready', 'uncertain') AND (o.part BETWEEN $2 AND $3 OR o.kind = 'control') AND o.via NOT IN (SELECT g.via FROM gates g WHERE g.until > $1) AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.conversation = o.conversation AND b.state = 'leased') AND NOT EXISTS (SELECT 1 FROM outbox h WHERE h.conversation = o.conversation AND h.state IN ('ready', 'uncertain') AND h.held > 0 AND h.held > $1 AND h.priority <= o.priority AND h.id < o.id) ORDER BY o.due LIMIT 1";
+    /// When the next row stops holding back those behind it.
+    NEXT_HOLD_END = "SELECT MIN(held) AS due FROM outbox WHERE state IN ('ready', 'uncertain') AND held > 0 AND held > $1 AND held < 9223372036854775807";
+    /// When the next channel may be tried again.
+    NEXT_GATE_END = "SELECT MIN(until) AS due FROM gates WHERE until > $1";
+    /// Channels that are left alone, or would be tried again with one message.
+    SELECT_GATES = "SELECT via, until, since, why FROM gates ORDER BY via";
+    /// Leaves a channel alone.
+    UPSERT_GATE = "INSERT INTO gates (via, until, since, why) VALUES ($1, $2, $3, $4) ON CONFLICT (via) DO UPDATE SET until = excluded.until, since = excluded.since, why = excluded.why";
+    /// The channel works again.
+    DELETE_GATE = "DELETE FROM gates WHERE via = $1";
+    /// Takes the one try that a channel gets; nobody else has it until then.
+    TAKE_PROBE = "UPDATE gates SET until = $2 WHERE via = $1 AND until <= $3";
     /// When the next lease ends.
     NEXT_LEASE_END = "SELECT MIN(lease_until) AS due FROM outbox WHERE state = 'leased'";
     /// Rows that are not done.

@@ -1,6 +1,11 @@
-//! Faults that are injected from outside: clocks, networks, disks, databases, too much at once.
+//! Faults from outside: clocks, networks, disks, databases, channels and runtimes that do what they should not, and
+//! too much at once. One file a subject.
 
+mod channels;
+mod courier;
+mod outage;
 mod overload;
+pub mod proxy;
 mod time;
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};

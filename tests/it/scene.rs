@@ -25,7 +25,7 @@ use fleet::SECRET;
 
 pub use fleet::{Fleet, SECRET_BYTES};
 pub use logs::{Line, Logs};
-pub use visitor::Visitor;
+pub use visitor::{Standing, Visitor};
 
 /// Token under which the runtime `fleet` reports.
 pub const TOKEN: &str = "fleet-token-fleet-token";
@@ -104,6 +104,12 @@ impl Scene {
         launch(&self.config, &self.clock, &self.entropy).await
     }
 
+    /// The same scene with another way to the fleet's control endpoint: `server` stands before it.
+    pub async fn moved_to(mut self, server: &str) -> Self {
+        self.config = self.config.replace(&self.fleet.url(), &format!("{server}/control"));
+        self.restart().await
+    }
+
     /// Its address, with a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.app.address)
@@ -170,8 +176,8 @@ impl Scene {
         if is_due(*self.app.door.progress.due.borrow()) {
             return true;
         }
-        let rows = self.outbox().await;
-        rows.iter().any(|row| row.state == "leased" || (row.due <= now && matches!(&*row.state, "ready" | "uncertain")))
+        let leased = self.outbox().await.iter().any(|row| row.state == "leased");
+        leased || is_due(self.app.door.store.next_due(now).await.unwrap())
     }
 
     /// Rows of the outbox that are not done.
@@ -185,7 +191,7 @@ impl Scene {
         loop {
             self.settle().await;
             let own = *self.app.door.progress.due.borrow();
-            let outbox = self.app.door.store.next_due().await.unwrap();
+            let outbox = self.app.door.store.next_due(self.now()).await.unwrap();
             let Some(next) = own.into_iter().chain(outbox).min().filter(|next| *next <= until) else { break };
             self.clock.advance(next.since(self.now()));
         }

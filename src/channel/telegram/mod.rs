@@ -4,6 +4,7 @@
 //! not used: it confirms updates before they are stored, and panics when the network is down at the
 //! start. Limits: <https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this>
 
+mod call;
 mod receive;
 mod verdict;
 
@@ -30,16 +31,19 @@ use crate::clock::within;
 use crate::core::command::CATALOGUE;
 use crate::core::policy::{ChannelPolicy, Lang};
 use crate::core::time::Span;
+use crate::outgoing;
 use crate::render::{plain, telegram};
 
 /// Characters of the answer to a tap. <https://core.telegram.org/bots/api#answercallbackquery>
 const ANSWER_LIMIT: usize = 200;
 /// Buttons in a row of a phone.
 const ROW: usize = 3;
-/// A call that takes longer is given up. teloxide sleeps ten seconds after any 5xx before it says so.
+/// A call that takes longer is given up.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long Telegram holds a poll open.
 const POLL_SECONDS: u32 = 30;
+/// Updates in one answer: few enough that even long ones fit into what is read of it.
+const POLL_LIMIT: u8 = 10;
 const POLL_TIMEOUT: Duration = Duration::from_secs(POLL_SECONDS as u64 + 15);
 
 /// What the adapter needs to know.
@@ -60,10 +64,11 @@ pub struct Settings {
 /// The adapter.
 pub struct Telegram {
     name: String,
-    /// For sending: gives up soon.
     bot: Bot,
+    /// For sending: gives up soon.
+    client: reqwest::Client,
     /// For polling: is patient.
-    poller: Bot,
+    poller: reqwest::Client,
     webhook: Option<reqwest::Url>,
     secret: String,
     rate: (f64, f64),
@@ -75,21 +80,16 @@ impl Telegram {
     /// # Errors
     /// When the HTTP client cannot be made.
     pub fn new(settings: Settings) -> Result<Self, String> {
-        let bot = |timeout| -> Result<Bot, String> {
-            let client = teloxide::net::default_reqwest_settings()
-                .connect_timeout(Duration::from_secs(5))
-                .timeout(timeout)
-                .build()
-                .map_err(|_| "the HTTP client cannot be made")?;
-            let bot = Bot::with_client(&settings.token, client);
-            Ok(match &settings.api_url {
+        let client = |limit| outgoing::builder(limit).tcp_nodelay(true).build();
+        let client = |limit| client(limit).map_err(|_| "the HTTP client cannot be made");
+        let bot = Bot::with_client(&settings.token, client(CALL_TIMEOUT)?);
+        Ok(Self {
+            bot: match &settings.api_url {
                 Some(url) => bot.set_api_url(url.clone()),
                 None => bot,
-            })
-        };
-        Ok(Self {
-            bot: bot(CALL_TIMEOUT)?,
-            poller: bot(POLL_TIMEOUT)?,
+            },
+            client: client(CALL_TIMEOUT)?,
+            poller: client(POLL_TIMEOUT)?,
             secret: webhook_secret(&settings.token),
             name: settings.name,
             webhook: settings.webhook,
@@ -100,11 +100,11 @@ impl Telegram {
     async fn commands(&self, lang: Lang) -> Result<(), RequestError> {
         let commands = CATALOGUE.listed().map(|spec| BotCommand::new(&spec.name, &spec.texts(lang).summary));
         let call = self.bot.set_my_commands(commands);
-        match lang {
-            Lang::En => call.await?,
-            Lang::Es => call.language_code("es").await?,
+        let call = match lang {
+            Lang::En => call,
+            Lang::Es => call.language_code("es"),
         };
-        Ok(())
+        call::call(&self.client, &self.bot, call).await.map(drop)
     }
 }
 
@@ -188,7 +188,7 @@ impl Channel for Telegram {
             if let Some(under) = out.under.as_ref().and_then(|r| r.parse().ok()) {
                 call = call.reply_parameters(ReplyParameters::new(MessageId(under)).allow_sending_without_reply());
             }
-            limited(async { call.await })
+            limited(call::call(&self.client, &self.bot, call))
         };
         let sent = match send(telegram(&out.doc, TELEGRAM_TEXT), Some(ParseMode::Html)).await {
             // Our HTML is always well formed; if Telegram thinks otherwise, the words still get through.
@@ -212,7 +212,7 @@ impl Channel for Telegram {
                 .link_preview_options(no_preview())
                 .reply_markup(keyboard(&out.buttons));
             call.parse_mode = mode;
-            limited(async { call.await })
+            limited(call::call(&self.client, &self.bot, call))
         };
         let edited = match edit(telegram(&out.doc, TELEGRAM_TEXT), Some(ParseMode::Html)).await {
             Err(Verdict::Rejected(error)) if verdict::is_markup(&error) => edit(clip(&plain(&out.doc)), None).await,
@@ -232,7 +232,7 @@ impl Channel for Telegram {
                 call.allowed_updates([AllowedUpdate::Message, AllowedUpdate::CallbackQuery]).await.map_err(said)?;
             }
             None => {
-                self.bot.delete_webhook().await.map_err(said)?;
+                call::call(&self.client, &self.bot, self.bot.delete_webhook()).await.map_err(said)?;
             }
         }
         for lang in Lang::ALL {
@@ -251,12 +251,13 @@ impl Channel for Telegram {
         }
         let offset = i32::try_from(since).unwrap_or(0);
         let call = self
-            .poller
+            .bot
             .get_updates()
             .offset(offset)
             .timeout(POLL_SECONDS)
+            .limit(POLL_LIMIT)
             .allowed_updates([AllowedUpdate::Message, AllowedUpdate::CallbackQuery]);
-        let updates = match within(POLL_TIMEOUT, async { call.await }).await {
+        let updates = match within(POLL_TIMEOUT, call::call(&self.poller, &self.bot, call)).await {
             Some(Ok(updates)) => updates,
             Some(Err(error)) => return Err(verdict::poll(&error)),
             None => return Err(PollError::Later { error: "no answer in time".into(), wait: Span::secs(1) }),
@@ -284,7 +285,7 @@ impl Channel for Telegram {
     async fn answer(&self, to: &str, text: &str, alert: bool) {
         let text = crate::core::text::clip(text, ANSWER_LIMIT);
         let call = self.bot.answer_callback_query(CallbackQueryId(to.to_owned())).text(text).show_alert(alert);
-        if let Err(verdict) = limited(async { call.await }).await {
+        if let Err(verdict) = limited(call::call(&self.client, &self.bot, call)).await {
             tracing::debug!(?verdict, "a tap was not answered");
         }
     }

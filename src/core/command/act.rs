@@ -8,16 +8,19 @@ use super::{Answer, Call};
 use crate::core::approval::{Approval, ApprovalState, Reach, Wish};
 use crate::core::arena::Ix;
 use crate::core::control::{ControlState, Order, receipt};
-use crate::core::delivery::{Class, Draft, RowState, Subject};
+use crate::core::delivery::{Class, Draft, RowState, Subject, Which};
 use crate::core::message::{Button, ButtonStyle, Content, ControlTarget, ControlView};
 use crate::core::policy::Verb;
 use crate::core::reason::Reason;
 use crate::core::step::Fold;
 use crate::core::text;
+use crate::core::time::Span;
 use crate::core::world::Agent;
 
 /// The longest text that is passed on to an agent.
 const MAX_TELL: usize = 4000;
+/// The word that stands for every dead row.
+const ALL: &str = "all";
 /// The word by which a destructive command is confirmed.
 const YES: &str = "yes";
 
@@ -220,17 +223,37 @@ pub(super) fn reassign(f: &mut Fold<'_>, call: &Call) -> Outcome {
 }
 
 pub(super) fn outbox(f: &mut Fold<'_>, call: &Call) -> Outcome {
-    let (verb, id) = (needed(call, 0)?, needed(call, 1)?);
-    let found = match verb {
-        "retry" => f.revive(id),
-        "drop" => f.drop_dead(id),
-        _ => return Err(Reason::BadArgument { command: call.spec.name.clone(), argument: verb.into() }),
+    let (verb, id) = (needed(call, 0)?.to_owned(), needed(call, 1)?.to_owned());
+    let bad = |argument: &str| Reason::BadArgument { command: call.spec.name.clone(), argument: argument.into() };
+    let since = call.line.key("since").map(|span| Span::parse(span).map_err(|_| bad(span))).transpose()?;
+    let which = Which {
+        id: (id != ALL).then(|| id.clone()),
+        via: call.line.key("via").map(str::to_owned),
+        since: since.map(|span| f.at.minus(span)),
     };
-    if !found {
-        return Err(Reason::NotFound { what: "dead row".into(), name: id.into(), nearest: None });
+    let note = call.line.note.clone();
+    if verb == "drop" && note.is_none() {
+        return Err(missing(call, 2));
     }
-    f.audit(&call.who.person, &format!("outbox.{verb}"), &format!("outbox:{id}"), json!({}));
-    Ok(Answer::Done(Reason::Done))
+    let rows = f.dead_rows(&which);
+    if rows.is_empty() {
+        return Err(Reason::NotFound { what: "dead row".into(), name: id, nearest: None });
+    }
+    let mut done = Vec::new();
+    for row in rows {
+        match verb.as_str() {
+            "retry" => match f.revive(&row) {
+                Ok(()) => done.push(row),
+                Err(reason) if id != ALL => return Err(reason),
+                Err(_) => {}
+            },
+            "drop" => done.extend(f.drop_dead(&row).then_some(row)),
+            _ => return Err(bad(&verb)),
+        }
+    }
+    let count = u32::try_from(done.len()).unwrap_or(u32::MAX);
+    f.audit(&call.who.person, &format!("outbox.{verb}"), &format!("outbox:{id}"), json!({ "rows": done, "why": note }));
+    Ok(Answer::Done(if id == ALL { Reason::RowsDone { count } } else { Reason::Done }))
 }
 
 /// The agents that a control command is about, once it is allowed to touch them.

@@ -63,9 +63,19 @@ pub(super) fn status(f: &mut Fold<'_>, call: &Call) -> Outcome {
         feeds: feeds.collect(),
         waiting: number(w.outstanding.values().filter(|o| !o.dead).count()),
         broken,
+        unreachable: w
+            .lines
+            .iter()
+            .filter(|(_, line)| line.is_broken())
+            .map(|(name, line)| (name.clone(), line.since.unwrap_or(f.at), line.error.clone()))
+            .collect(),
         unknown_events: w.counters.unknown_events,
         at: f.at,
     }))
+}
+
+pub(super) fn dead(f: &mut Fold<'_>, _call: &Call) -> Outcome {
+    answer(Content::Dead(f.dead_view()))
 }
 
 pub(super) fn agents(f: &mut Fold<'_>, call: &Call) -> Outcome {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{RowState, Settlement, Subject};
+use super::{FREE, HELD, LONGEST_WISH, RowState, Settlement, Subject, holds};
 use crate::core::reason::Reason;
 use crate::core::step::Fold;
 use crate::core::time::{Span, Ts};
@@ -56,6 +56,16 @@ pub enum SendResult {
     },
     /// The message that was to be changed is not there any more.
     EditLost,
+    /// The platform does not know us: nothing goes through until that is mended.
+    Locked {
+        /// What was said.
+        error: String,
+    },
+    /// Whoever sent it broke down over it.
+    Poisoned {
+        /// What happened, without any secret.
+        error: String,
+    },
 }
 
 impl Fold<'_> {
@@ -66,13 +76,14 @@ impl Fold<'_> {
         let Some(copy) = known.filter(|copy| self.w.copies.contains_key(copy)) else {
             return;
         };
+        self.note_on_line(copy, outcome);
         match &outcome.result {
             SendResult::Sent { receipt } => self.was_sent(copy, outcome, receipt),
             SendResult::Retry { error, after, uncertain } => {
                 self.try_again(copy, outcome, error, *after, *uncertain);
             }
             SendResult::Gone { error } | SendResult::Rejected { error } => {
-                self.give_up(copy, &outcome.id, error);
+                self.give_up(copy, &outcome.id, outcome.attempt, error);
             }
             SendResult::Moved { target } => self.has_moved(copy, outcome, target),
             SendResult::EditLost => {
@@ -80,10 +91,66 @@ impl Fold<'_> {
                     copy.receipt = None;
                     copy.sent = 0;
                 }
-                self.settle(&outcome.id, RowState::Ready, self.at, None, None);
+                self.settle_held(&outcome.id, RowState::Ready, self.at, HELD, "");
             }
+            SendResult::Locked { error } => self.wait_for_line(copy, &outcome.id, error),
+            SendResult::Poisoned { error } => self.poisoned(copy, outcome, error),
         }
         self.out.changed.copies.insert(copy);
+    }
+
+    /// What an answer says about the line, whatever it says about the message.
+    fn note_on_line(&mut self, copy: u64, outcome: &SendOutcome) {
+        let Some(channel) = self.w.copies.get(&copy).map(|copy| copy.to.channel.clone()) else { return };
+        let at = self.at;
+        // Version 0 was written by nobody who has heard the platform.
+        if outcome.version == 0 {
+            return;
+        }
+        let line = self.w.lines.entry(channel.clone()).or_default();
+        let mut back = None;
+        match &outcome.result {
+            SendResult::Retry { error, after: None, .. } => {
+                if !line.failed(at, error) {
+                    return;
+                }
+            }
+            SendResult::Retry { error, after: Some(wish), .. } if *wish > LONGEST_WISH => {
+                line.asked_to_wait(at, at.plus(super::gate(&outcome.id, outcome.attempt, *wish)), error);
+            }
+            SendResult::Retry { .. } | SendResult::Poisoned { .. } => return,
+            SendResult::Locked { error } => {
+                if line.locked(at, error) {
+                    self.tell_locked(&channel, error);
+                }
+            }
+            _ => {
+                // What was on its way when the line broke found nothing late.
+                let resting = line.until.is_some_and(|until| at < until);
+                let since = line.worked();
+                if since.is_none() {
+                    return;
+                }
+                back = since.filter(|_| !resting);
+            }
+        }
+        let gate = self.w.lines.entry(channel.clone()).or_default().gate(&channel);
+        let broken = gate.shut.is_some();
+        self.out.gates.push(gate);
+        if broken {
+            self.expect_fallbacks(&channel);
+        }
+        if let Some(since) = back {
+            self.catch_up(&channel, since, &outcome.id);
+        }
+    }
+
+    /// The row is fine; it waits until the platform knows us again.
+    fn wait_for_line(&mut self, number: u64, id: &str, error: &str) {
+        let Some(channel) = self.w.copies.get(&number).map(|copy| copy.to.channel.clone()) else { return };
+        let until = self.w.lines.get(&channel).and_then(|line| line.until).unwrap_or(self.at);
+        self.settle_held(id, RowState::Ready, until, HELD, error);
+        self.expect_fallback(number);
     }
 
     fn was_sent(&mut self, number: u64, outcome: &SendOutcome, receipt: &str) {
@@ -108,18 +175,29 @@ impl Fold<'_> {
     }
 
     fn try_again(&mut self, number: u64, outcome: &SendOutcome, error: &str, after: Option<Span>, uncertain: bool) {
+        let at = self.at;
+        let Some(copy) = self.w.copies.get(&number) else { return };
+        // An edit that may have arrived can be made again: it says the same.
+        let doubtful = uncertain && copy.receipt.is_none();
+        let rests = self.w.lines.get(&copy.to.channel).and_then(|line| line.until);
         let Some(waits) = self.w.outstanding.get_mut(&outcome.id) else { return };
-        waits.uncertain += u32::from(uncertain);
+        waits.uncertain += u32::from(doubtful);
+        waits.attempts = outcome.attempt;
+        let attempt = outcome.attempt.saturating_sub(waits.before);
+        let first = *waits.tried.get_or_insert(at);
+        let held = if after.is_some() || rests.is_some() { HELD } else { holds(attempt, first) };
         let due = waits
             .class
-            .next_attempt(&outcome.id, outcome.attempt, waits.uncertain, self.at, after)
+            .next_attempt(&outcome.id, attempt, waits.uncertain, at, after)
+            .map(|due| due.max(rests.unwrap_or(due)))
             .filter(|due| *due < waits.expires);
         let Some(due) = due else {
-            self.give_up(number, &outcome.id, error);
+            self.give_up(number, &outcome.id, outcome.attempt, error);
             return;
         };
         let state = if uncertain { RowState::Uncertain } else { RowState::Ready };
-        self.settle(&outcome.id, state, due, Some(error.to_owned()), None);
+        self.settle_held(&outcome.id, state, due, held, error);
+        self.expect_fallback(number);
         if let Some(copy) = self.w.copies.get(&number) {
             let to = copy.to.label();
             let reason = Reason::SendRetried { to, error: error.to_owned(), due, uncertain };
@@ -128,10 +206,13 @@ impl Fold<'_> {
     }
 
     /// The row stays known as dead until a person retries or drops it.
-    fn give_up(&mut self, number: u64, id: &str, error: &str) {
-        self.settle(id, RowState::Dead, self.at, Some(error.to_owned()), None);
+    pub(super) fn give_up(&mut self, number: u64, id: &str, attempt: u32, error: &str) {
+        let at = self.at;
+        self.settle(id, RowState::Dead, at, Some(error.to_owned()), None);
         if let Some(waits) = self.w.outstanding.get_mut(id) {
             waits.dead = true;
+            waits.since = at;
+            waits.attempts = attempt.max(waits.attempts);
         }
         let Some(copy) = self.w.copies.get_mut(&number) else { return };
         copy.outstanding = None;
@@ -139,38 +220,8 @@ impl Fold<'_> {
         let (card, to) = (copy.card, copy.to.label());
         self.note_on_subject(card, Reason::SendDead { to, error: error.to_owned() });
         self.release_children(number, true);
-    }
-
-    /// A person wants a dead row tried again. Returns whether there was one.
-    pub fn revive(&mut self, id: &str) -> bool {
-        let Some(copy) = self.dead_row(id) else { return false };
-        let expires = self.at.plus(super::ROW_LIVES);
-        if let Some(waits) = self.w.outstanding.get_mut(id) {
-            waits.dead = false;
-            waits.uncertain = 0;
-            waits.expires = expires;
-        }
-        if let Some(copy) = self.w.copies.get_mut(&copy) {
-            copy.dead = None;
-            copy.outstanding = Some(id.to_owned());
-        }
-        self.out.changed.copies.insert(copy);
-        self.settle(id, RowState::Ready, self.at, None, None);
-        true
-    }
-
-    /// A person gives a dead row up for good. Returns whether there was one.
-    pub fn drop_dead(&mut self, id: &str) -> bool {
-        if self.dead_row(id).is_none() {
-            return false;
-        }
-        self.w.outstanding.remove(id);
-        self.settle(id, RowState::Dropped, self.at, None, None);
-        true
-    }
-
-    fn dead_row(&self, id: &str) -> Option<u64> {
-        self.w.outstanding.get(id).filter(|waits| waits.dead)?.copy
+        self.fall_back(number);
+        self.count_dead();
     }
 
     fn has_moved(&mut self, number: u64, outcome: &SendOutcome, target: &str) {
@@ -182,14 +233,14 @@ impl Fold<'_> {
         if key.1 != target {
             self.w.moved.insert(key, target.to_owned());
         }
-        self.settle(&outcome.id, RowState::Ready, self.at, None, None);
+        self.settle_held(&outcome.id, RowState::Ready, self.at, HELD, "");
         let reason = Reason::TargetMoved { from: from.clone(), to: target.to_owned() };
         self.note_on_subject(card, reason);
         self.audit("sereno", "destination.moved", &from, json!({ "to": target }));
     }
 
     /// Lets the next copy that hangs under `number` go; `number` may itself hang under another one.
-    fn release_children(&mut self, number: u64, first: bool) {
+    pub(super) fn release_children(&mut self, number: u64, first: bool) {
         if first && let Some(parent) = self.w.copies.get(&number).and_then(|c| c.parent) {
             if let Some(parent) = self.w.copies.get_mut(&parent) {
                 parent.busy = false;
@@ -212,7 +263,14 @@ impl Fold<'_> {
     /// Changes an outbox row.
     pub fn settle(&mut self, id: &str, state: RowState, due: Ts, error: Option<String>, receipt: Option<String>) {
         let expires = self.w.outstanding.get(id).map(|waits| waits.expires);
-        self.out.settled.push(Settlement { id: id.to_owned(), state, due, expires, error, receipt });
+        self.out.settled.push(Settlement { id: id.to_owned(), state, due, expires, held: FREE, error, receipt });
+    }
+
+    /// Changes an outbox row that is to be done later and holds back those behind it until `held`.
+    pub fn settle_held(&mut self, id: &str, state: RowState, due: Ts, held: Ts, error: &str) {
+        let expires = self.w.outstanding.get(id).map(|waits| waits.expires);
+        let error = (!error.is_empty()).then(|| error.to_owned());
+        self.out.settled.push(Settlement { id: id.to_owned(), state, due, expires, held, error, receipt: None });
     }
 
     /// Adds to the trail of what a card is about.

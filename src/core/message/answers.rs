@@ -32,10 +32,60 @@ pub struct StatusView {
     pub waiting: u32,
     /// Destinations that do not take messages, and why.
     pub broken: Vec<(String, String)>,
+    /// Channels through which nothing goes now, since when, and why.
+    #[serde(default)]
+    pub unreachable: Vec<(String, Ts, String)>,
     /// Events of a kind that nobody knows.
     pub unknown_events: u64,
     /// When this was true.
     pub at: Ts,
+}
+
+/// `/dead`: what could not be delivered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadView {
+    /// How many rows of each channel.
+    pub channels: Vec<(String, u32)>,
+    /// The newest of them.
+    pub rows: Vec<DeadRow>,
+    /// Further ones.
+    pub more: usize,
+    /// When this was true.
+    pub at: Ts,
+}
+
+/// A row that was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadRow {
+    /// Its identity.
+    pub id: String,
+    /// Channel and target.
+    pub to: String,
+    /// Why.
+    pub error: String,
+    /// When it was given up.
+    pub since: Ts,
+}
+
+/// What somebody missed while a channel did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissedView {
+    /// The channel's kind.
+    pub channel: String,
+    /// Since when it did not answer.
+    pub since: Ts,
+    /// Until when.
+    pub until: Ts,
+    /// Alerts that fired meanwhile.
+    pub alerts: u32,
+    /// How many of them are over.
+    pub over: u32,
+    /// Those that are still open, by number and rule; not more than ten.
+    pub open: Vec<(u64, String)>,
+    /// Messages about tasks.
+    pub tasks: u32,
+    /// Other messages.
+    pub other: u32,
 }
 
 /// One agent in a list; also a row of the read model.

@@ -32,6 +32,7 @@ impl Fold<'_> {
         self.forget_agents();
         self.forget_episodes();
         self.forget_cards();
+        self.forget_dead();
         let now = self.at;
         self.w.ledger.compact(now);
         self.w.signins.forget(now);

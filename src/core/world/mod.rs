@@ -31,7 +31,7 @@ use super::approval::Approval;
 use super::arena::{Arena, Ix};
 use super::audit::ChainHead;
 use super::control::Control;
-use super::delivery::{Card, Copy, Outstanding};
+use super::delivery::{Card, Copy, DeadBook, Line, Outstanding};
 use super::policy::{Policy, ScopeKind};
 use super::rule::RuleBook;
 use super::schedule::Schedule;
@@ -124,6 +124,12 @@ pub struct World {
     pub copies: BTreeMap<u64, Copy>,
     /// Outbox rows without a final outcome.
     pub outstanding: BTreeMap<String, Outstanding>,
+    /// How channels have answered lately, by name.
+    #[serde(default)]
+    pub lines: BTreeMap<String, Line>,
+    /// When rows were given up lately.
+    #[serde(default)]
+    pub dead: DeadBook,
     /// Where destinations have moved to, by (channel, old target).
     #[serde(with = "pairs")]
     pub moved: BTreeMap<(String, String), String>,

@@ -15,12 +15,11 @@ use super::{AgentScope, BadBody, Decoded, Inbound, Refused, Runtime, Verified, c
 use crate::core::control::{ControlCall, ControlResult, Order};
 use crate::core::event::Event;
 use crate::core::policy::{RuntimePolicy, Verb};
-use crate::core::time::{Span, Ts};
+use crate::core::time::Ts;
+use crate::outgoing;
 
 /// A control call that takes longer is given up.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// An answer longer than this is not read to its end.
-const MAX_ANSWER: usize = 64 * 1024;
 
 /// What the adapter needs to know.
 #[derive(Clone)]
@@ -63,12 +62,8 @@ impl Generic {
             (Some(_), None) => return Err("control_url needs a whsec_ secret to sign its calls with".into()),
             (None, _) => None,
         };
-        let client = reqwest::Client::builder()
-            .timeout(CALL_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(|_| "the HTTP client cannot be made")?;
+        let client =
+            outgoing::builder(CALL_TIMEOUT).no_proxy().build().map_err(|_| "the HTTP client cannot be made")?;
         Ok(Self { keys, tokens: settings.tokens, control, can: settings.can, agents: settings.agents, client })
     }
 }
@@ -122,12 +117,8 @@ impl Runtime for Generic {
             request = request.header(name, value);
         }
         match request.body(body).send().await {
-            Ok(response) => read_answer(response).await,
-            Err(error) => ControlResult::Retry {
-                error: words(&error),
-                after: None,
-                uncertain: !error.is_connect() && !error.is_builder(),
-            },
+            Ok(response) => read_answer(response, now).await,
+            Err(error) => broken(&error),
         }
     }
 }
@@ -158,22 +149,28 @@ fn payload(call: &ControlCall) -> Value {
     body
 }
 
-async fn read_answer(mut response: reqwest::Response) -> ControlResult {
+/// Nobody knows whether it arrived, except when nothing could be written. To ask again is safe: the identity of the
+/// call is its idempotency key.
+fn broken(error: &reqwest::Error) -> ControlResult {
+    let uncertain = !error.is_connect() && !error.is_builder();
+    ControlResult::Retry { error: words(error), after: None, uncertain }
+}
+
+async fn read_answer(response: reqwest::Response, now: Ts) -> ControlResult {
     let status = response.status();
-    let after = response
-        .headers()
-        .get("retry-after")
-        .and_then(|v| v.to_str().ok())
-        .and_then(|v| v.parse().ok())
-        .map(Span::secs);
-    let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        if body.len() + chunk.len() > MAX_ANSWER {
-            break;
-        }
-        body.extend_from_slice(&chunk);
+    let after = outgoing::retry_after(response.headers(), Some(now));
+    let body = match outgoing::body(response).await {
+        Ok(body) => body,
+        Err(error) => return broken(&error),
+    };
+    let read: Option<Answer> = serde_json::from_slice(&body.bytes).ok();
+    // Plain words are an answer; a piece of JSON is half of one.
+    let cut = !body.whole || (read.is_none() && body.bytes.trim_ascii_start().starts_with(b"{"));
+    if cut && status.is_success() {
+        let error = "its control_url answered with something that cannot be read".to_owned();
+        return ControlResult::Retry { error, after: None, uncertain: true };
     }
-    let answer: Answer = serde_json::from_slice(&body).unwrap_or_default();
+    let answer = read.unwrap_or_default();
     let said = crate::core::text::clip(&answer.message, 200);
     match status.as_u16() {
         200..=299 => match answer.status.as_str() {

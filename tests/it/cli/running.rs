@@ -46,21 +46,26 @@ async fn what_could_not_be_sent_is_listed_tried_again_or_dropped() {
     let listed = home.run(&["outbox", "list"]).out;
     assert!(listed.lines().any(|line| line.starts_with(&dead[0]) && line.ends_with("no such place")), "{listed}");
 
-    let ran = home.run(&["outbox", "drop", &dead[0]]);
+    let ran = home.run(&["outbox", "drop", &dead[0], "--reason", "read"]);
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("sereno cannot be reached at 127.0.0.1:"), "{}", ran.err);
 
     let serve = home.serve(&[]);
     for (verb, id) in [("drop", &dead[0]), ("retry", &dead[1])] {
-        let ran = home.run(&["outbox", verb, id]);
+        let ran = home.run(&["outbox", verb, id, "--reason", "read"]);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{verb}");
         assert!(!ran.out.trim().is_empty());
         assert!(!rows(&home, "dead").contains(id), "{verb}");
-        let ran = home.run(&["outbox", verb, id]);
+        let ran = home.run(&["outbox", verb, id, "--reason", "read"]);
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{verb} again");
         assert!(ran.err.contains(id.as_str()), "{}", ran.err);
     }
     assert!(rows(&home, "dead").contains(&dead[2]), "the others are as they were");
+    let ran = home.run(&["outbox", "drop", "--all", "--since", "1ms", "--reason", "read"]);
+    assert_eq!(ran.code, 1, "nothing was given up just now: {}", ran.out);
+    let ran = home.run(&["outbox", "drop", "--all", "--channel", "page", "--reason", "read"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(rows(&home, "dead").is_empty(), "{}", ran.out);
     assert_eq!(serve.stop().0, 0);
 }
 
@@ -68,7 +73,7 @@ async fn what_could_not_be_sent_is_listed_tried_again_or_dropped() {
 fn a_change_needs_a_token() {
     let home = Home::empty();
     home.write("sereno.toml", "[people.ana]\nrole = \"admin\"\n");
-    let ran = home.run(&["outbox", "drop", "x"]);
+    let ran = home.run(&["outbox", "drop", "x", "--reason", "read"]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("add [api.tokens.NAME] with role = \"admin\" and token_file"), "{}", ran.err);
 }

@@ -96,7 +96,7 @@ fn the_log_holds_no_secret_even_at_debug() {
     };
     assert_eq!(hook(CANARY).err, "");
     assert!(hook(&format!("{CANARY}-and-more")).err.contains("401"));
-    let ran = home.run(&["outbox", "drop", "nothing"]);
+    let ran = home.run(&["outbox", "drop", "nothing", "--reason", "read"]);
     assert_eq!(ran.code, 1, "{}", ran.err);
     let (code, said) = serve.stop();
     assert_eq!(code, 0);

@@ -296,7 +296,7 @@ fn an_admin_can_try_a_dead_message_again_or_drop_it() {
     );
     assert!(!sim.say("victor", &format!("/outbox retry {row}")).refused);
     sim.answer_sent(&row);
-    assert!(sim.say("victor", &format!("/outbox drop {row}")).refused, "it is not dead any more");
+    assert!(sim.say("victor", &format!("/outbox drop {row} why: read")).refused, "it is not dead any more");
 }
 
 #[test]

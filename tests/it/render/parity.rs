@@ -111,6 +111,14 @@ fn reasons() -> Vec<Reason> {
         R::SendRetried { to: to(), error: text(), due: at, uncertain: false },
         R::SendDead { to: to(), error: text() },
         R::TargetMoved { from: to(), to: "tg:78".into() },
+        R::FellBack { from: to(), to: "page:ana".into() },
+        R::Collapsed { to: to() },
+        R::Unreachable { channel: "telegram".into(), since: at },
+        R::Refused { channel: "telegram".into() },
+        R::Delayed { since: at },
+        R::ChannelLocked { channel: "tg".into(), error: text() },
+        R::ManyDead { count: 21 },
+        R::CannotBeShown { number: 7 },
         R::Asked,
         R::ApprovedBy { person: person(), scope: "once".into() },
         R::ApprovedBy { person: person(), scope: "session".into() },
@@ -166,6 +174,7 @@ fn reasons() -> Vec<Reason> {
         R::AlreadySo { state: "resolved".into() },
         R::NothingToDo,
         R::LinkInvalid,
+        R::RowsDone { count: 3 },
         R::Done,
     ]
 }

@@ -1,7 +1,8 @@
 //! Scenes: short runs of a fleet that lead to every message there is, founding scenarios first.
 
 use serde_json::{Value, json};
-use sereno::core::delivery::Card;
+use sereno::core::delivery::{Card, SendOutcome, SendResult};
+use sereno::core::input::Body;
 use sereno::core::message::{Button, Content};
 use sereno::core::policy::{RuleSpec, Severity};
 use sereno::core::time::{Span, Ts};
@@ -44,8 +45,39 @@ pub fn all() -> Vec<Scene> {
         long_approval(),
         control(),
         answers(),
+        outage(),
     ];
     parts.into_iter().flatten().collect()
+}
+
+/// Telegram is away for a while; what it did not take at all is dead.
+fn outage() -> Vec<Scene> {
+    let mut sim = Sim::new();
+    let mut scenes = vec![said("dead-none", &mut sim, "/dead")];
+    sim.delivers = false;
+    for n in 0..8 {
+        let task = json!({"id": format!("T-{n}"), "title": "A task"});
+        sim.event(json!({"type": "task.completed", "agent": {"id": "Coder", "name": "Coder"}, "task": task}));
+    }
+    let rows = |sim: &Sim| -> Vec<String> {
+        let on = |copy: Option<u64>| sim.world.copies[&copy.unwrap()].to.channel == "tg";
+        sim.world.outstanding.iter().filter(|(_, row)| on(row.copy)).map(|(id, _)| id.clone()).collect()
+    };
+    for id in rows(&sim).into_iter().take(6) {
+        let error = "Telegram cannot be reached".to_owned();
+        let result = SendResult::Retry { error, after: None, uncertain: false };
+        sim.input(Body::Sent(SendOutcome { id, attempt: 1, version: 1, result }));
+    }
+    scenes.push(said("status-unreachable", &mut sim, "/status"));
+    sim.advance(Span::mins(7));
+    let probe = rows(&sim)[0].clone();
+    sim.answer_sent(&probe);
+    scenes.push(seen("missed", &sim));
+    for id in rows(&sim).into_iter().take(2) {
+        sim.give_up(&id);
+    }
+    scenes.push(said("dead", &mut sim, "/dead"));
+    scenes
 }
 
 /// A bug is hunted by four agents with three models.
@@ -348,7 +380,7 @@ fn answers() -> Vec<Scene> {
     ];
     let stranger = sereno::core::access::Actor { channel: "tg".into(), account: "99".into(), display: None };
     let asked = sereno::core::input::Invocation { actor: stranger, text: "/whoami".into(), tap: None, origin: None };
-    let reply = sim.input(sereno::core::input::Body::Command(asked)).unwrap();
+    let reply = sim.input(Body::Command(asked)).unwrap();
     let content = *reply.content.unwrap();
     scenes.push(Scene { name: "whoami-stranger".into(), content, buttons: Vec::new(), whole: true, now: sim.now });
     scenes

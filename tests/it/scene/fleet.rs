@@ -44,7 +44,7 @@ struct Memory {
 /// The fleet's control endpoint.
 #[derive(Clone)]
 pub struct Fleet {
-    address: std::net::SocketAddr,
+    pub address: std::net::SocketAddr,
     state: Arc<Mutex<Memory>>,
 }
 
@@ -57,13 +57,18 @@ impl Fleet {
         fleet
     }
 
-    pub(super) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://{}/control", self.address)
     }
 
     /// The next calls are answered with these, one after the other.
     pub fn answers(&self, answers: impl IntoIterator<Item = (u16, Value)>) {
         self.state.lock().unwrap().answers.extend(answers);
+    }
+
+    /// Answers that are left are forgotten: it obeys again.
+    pub fn obeys(&self) {
+        self.state.lock().unwrap().answers.clear();
     }
 
     /// Every call so far, in order; a call that came twice is there twice.

@@ -33,7 +33,8 @@ fn both_databases_have_the_same_migrations() {
     assert!(!names("sqlite").is_empty());
     assert_eq!(names("sqlite"), names("postgres"));
     let in_order: Vec<i64> = names("sqlite").into_iter().map(|(version, _)| version).collect();
-    assert_eq!(in_order, (1..=i64::try_from(in_order.len()).unwrap()).collect::<Vec<_>>());
+    assert_eq!(in_order[0], 1);
+    assert!(in_order.is_sorted_by(|a, b| a < b), "{in_order:?}");
 }
 
 #[tokio::test]
@@ -59,9 +60,9 @@ async fn migrating_a_full_store_again_loses_nothing(db: Database) {
     store.close().await;
     drop(store);
     let before = db.dump().await;
-    // Where several processes meet: the night knows one.
-    let meeting = ["requests", "answers", "replicas", "holds"];
-    for (table, rows) in before.iter().filter(|(table, _)| !meeting.contains(&table.as_str())) {
+    // Where several processes meet: the night knows one. No channel has failed in it either.
+    let empty = ["requests", "answers", "replicas", "holds", "gates"];
+    for (table, rows) in before.iter().filter(|(table, _)| !empty.contains(&table.as_str())) {
         assert!(!rows.is_empty(), "the night leaves the table {table} empty");
     }
     db.open().await.close().await;

@@ -5,7 +5,7 @@ pub mod bench;
 mod decisions;
 mod emulator;
 pub mod fake;
-mod faults;
+pub mod faults;
 mod html;
 mod pace;
 mod receiving;
@@ -60,7 +60,7 @@ async fn drop_dead(scene: &Scene) -> Vec<String> {
     let mut why = Vec::new();
     for row in scene.outbox().await {
         assert_eq!(row.state, "dead", "{row:?}");
-        let (status, said) = victor.says(scene, &format!("/outbox drop {}", row.id)).await;
+        let (status, said) = victor.says(scene, &format!("/outbox drop {} why: read", row.id)).await;
         assert_eq!(status, 200, "{said}");
         why.push(row.error.unwrap_or_default());
     }

@@ -1,0 +1,73 @@
+//! One call of the Bot API: teloxide's request, sent and read by us.
+//!
+//! teloxide reads an answer of any length, and sleeps ten seconds after every 5xx before it says so. Here answers
+//! are bounded, and a wish to wait is heard wherever a proxy has put it.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::{DeserializeOwned, Error as _};
+use serde_json::Value;
+use teloxide::requests::{HasPayload, JsonRequest, Payload};
+use teloxide::types::{ResponseParameters, Seconds};
+use teloxide::{ApiError, Bot, RequestError};
+
+use crate::outgoing;
+
+/// The frame of every answer.
+#[derive(serde::Deserialize)]
+#[serde(bound = "R: DeserializeOwned")]
+struct Answer<R> {
+    ok: bool,
+    result: Option<R>,
+    description: Option<ApiError>,
+    parameters: Option<ResponseParameters>,
+}
+
+/// Sends a request and reads its answer.
+pub async fn call<P>(client: &reqwest::Client, bot: &Bot, request: JsonRequest<P>) -> Result<P::Output, RequestError>
+where
+    P: Payload + Serialize + 'static,
+    P::Output: DeserializeOwned,
+{
+    let mut url = bot.api_url();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.push(&format!("bot{}", bot.token())).push(P::NAME);
+    }
+    let response = client.post(url).json(request.payload_ref()).send().await?;
+    let is_limit = response.status().as_u16() == 429;
+    let asked = outgoing::retry_after(response.headers(), None);
+    let body = outgoing::body(response).await?;
+    if is_limit {
+        return Err(limited(&body.bytes, asked));
+    }
+    read(&body.bytes)
+}
+
+fn read<R: DeserializeOwned>(body: &[u8]) -> Result<R, RequestError> {
+    let answer: Answer<R> = serde_json::from_slice(body).map_err(unreadable)?;
+    match answer {
+        Answer { ok: true, result: Some(result), .. } => Ok(result),
+        Answer { parameters: Some(ResponseParameters::RetryAfter(wait)), .. } => Err(RequestError::RetryAfter(wait)),
+        Answer { parameters: Some(ResponseParameters::MigrateToChatId(chat)), .. } => {
+            Err(RequestError::MigrateToChatId(chat))
+        }
+        Answer { ok: false, description: Some(error), .. } => Err(RequestError::Api(error)),
+        _ => Err(unreadable(serde_json::Error::custom("neither a result nor an error"))),
+    }
+}
+
+/// The answer is not kept: nobody reads it, and it may be anything.
+fn unreadable(error: serde_json::Error) -> RequestError {
+    RequestError::InvalidJson { source: Arc::new(error), raw: "".into() }
+}
+
+/// Too many requests: how long to wait stands in the body, as a whole number or not, or in the header, or nowhere.
+fn limited(body: &[u8], asked: Option<crate::core::time::Span>) -> RequestError {
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    let wait = said["parameters"]["retry_after"].as_f64().and_then(outgoing::seconds_of).or(asked);
+    match wait.and_then(|wait| u32::try_from(wait.0.saturating_add(999) / 1000).ok()) {
+        Some(seconds) => RequestError::RetryAfter(Seconds::from_seconds(seconds)),
+        None => RequestError::Api(ApiError::Unknown("Too Many Requests".into())),
+    }
+}
