@@ -315,7 +315,7 @@ impl Courier {
             Verdict::Unchanged => SendResult::Sent { receipt: copy.receipt.clone().unwrap_or_default() },
             Verdict::Retry { error, after, uncertain } => {
                 if let Some(after) = after {
-                    paces.pause(via, &copy.to.target, now.plus(gate(id, 0, after)), now);
+                    paces.pause(via, &copy.to.target, now.plus(gate(id, after)), now);
                 } else {
                     self.health.trouble(via, &error);
                 }

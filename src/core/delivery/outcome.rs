@@ -116,7 +116,7 @@ impl Fold<'_> {
                 }
             }
             SendResult::Retry { error, after: Some(wish), .. } if *wish > LONGEST_WISH => {
-                line.asked_to_wait(at, at.plus(super::gate(&outcome.id, outcome.attempt, *wish)), error);
+                line.asked_to_wait(at, at.plus(super::gate(&outcome.id, *wish)), error);
             }
             SendResult::Retry { .. } | SendResult::Poisoned { .. } => return,
             SendResult::Locked { error } => {

@@ -39,10 +39,10 @@ pub const HELD: Ts = Ts(i64::MAX);
 pub const FREE: Ts = Ts(0);
 
 /// How long a conversation is left alone for a platform's wish: as long as it asked and up to a tenth more, which
-/// `id` and `attempt` determine, so that not everything comes back in the same instant.
-pub fn gate(id: &str, attempt: u32, wish: Span) -> Span {
+/// `id` determines, so that not everything comes back in the same instant.
+pub fn gate(id: &str, wish: Span) -> Span {
     let wish = wish.0.clamp(0, LONGEST_WISH.0);
-    Span(wish + wish / 10 * i64::from(jitter(id, attempt)) / 1000)
+    Span(wish + wish / 10 * i64::from(jitter(id, 0)) / 1000)
 }
 
 /// Until when a row that has failed `attempts` times, first at `first`, holds back those behind it.
@@ -107,7 +107,7 @@ impl Class {
         let place = usize::try_from(attempts).unwrap_or(usize::MAX).min(bases.len() - 1);
         let base = bases[place] * 1000;
         let delay = base / 2 + base / 2 * i64::from(jitter(id, attempts)) / 1000;
-        let wish = wish.map_or(0, |wish| gate(id, attempts, wish).0);
+        let wish = wish.map_or(0, |wish| gate(id, wish).0);
         // An uncertain attempt of the cosmetic classes waits until a late arrival has shown itself.
         let patience = if uncertain > 0 && self == Self::Info { 30_000 } else { 0 };
         Some(now.plus(Span(delay.max(wish).max(patience))))

@@ -161,7 +161,7 @@ fn a_wish_to_wait_is_kept_whatever_it_is() {
             let (id, attempt) = (format!("ob_{n}"), u32::try_from(n % 7).unwrap() + 1);
             let due = class.next_attempt(&id, attempt, 0, now, Some(wish)).unwrap();
             assert!(due.since(now).0 >= wanted, "{class:?} {wish}");
-            let bucket = gate(&id, attempt, wish).0;
+            let bucket = gate(&id, wish).0;
             assert!((wanted..=wanted + wanted / 10).contains(&bucket), "{wish}: {bucket}");
         }
     }
