@@ -21,7 +21,8 @@ use crate::telegram::faults::Fault;
 on_both![an_outage_of_half_an_hour_loses_nothing_and_ends_without_a_storm, a_channel_that_comes_and_goes_loses_nothing];
 
 const ALARMS: &str = "[[routes]]\nmatch = \"\"\nto = [\"tg:77\"]\n[[rules]]\nname = \"broken\"\nwhen = \"errors('10m') >= 1\"\n\
-                      per = \"agent\"\nseverity = \"critical\"\n";
+                      per = \"agent\"\nseverity = \"critical\"\n\
+                      [[rules]]\nname = \"silent\"\nwhen = \"idle() > 900\"\nenabled = false\n";
 
 fn config(url: &str, extra: &str) -> String {
     format!(
@@ -99,7 +100,7 @@ async fn a_channel_that_comes_and_goes_loses_nothing(db: Database) {
     let mut alerts = 0;
     for turn in 0..turns {
         proxy.cuts(turn % 2 == 1);
-        if turn % 6 == 0 {
+        if turn % 5 == 0 {
             scene.event(failure(alerts)).await;
             alerts += 1;
         }
