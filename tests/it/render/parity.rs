@@ -87,6 +87,7 @@ fn every_button_that_a_card_can_wear_has_a_text() {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one of each")]
 fn reasons() -> Vec<Reason> {
     use Reason as R;
     let (at, text) = (Ts::parse("2026-11-20T09:17:00Z").unwrap(), || "X".to_owned());

@@ -35,7 +35,7 @@ impl Replica {
     async fn start_under(db: &Database, clock: &ManualClock, policy: Policy) -> Self {
         let store = db.open().await;
         let sources = Sources { clock: Arc::new(clock.clone()), entropy: Arc::new(SystemEntropy) };
-        let (keeper, log, progress) = Keeper::start(store.clone(), sources, LEASE, policy).await.unwrap();
+        let (keeper, log, progress) = Box::pin(Keeper::start(store.clone(), sources, LEASE, policy)).await.unwrap();
         let (stopper, stop) = Stopper::new();
         let task = tokio::spawn(keeper.run(stop));
         Self { log, progress, store, stopper, task }
