@@ -73,9 +73,9 @@ impl Claim {
         let since = seen.0.as_ref().filter(|(have, _)| *have == standing).map_or(now, |(_, since)| *since);
         // What is ours and not used any more is free for us.
         let free = standing.holder.is_empty() || standing.holder == self.holder || self.store.is_exclusive();
-        // Its holder trusts itself for two thirds of its life, by a clock that may be a fifth slower than ours; what is
+        // Its holder trusts itself for two thirds of its life, by a clock that may be a little slower than ours; what is
         // left of it is for looking, and for beginning to fold.
-        if free || now.0 - since.0 >= self.lives.0 * 4 / 5 {
+        if free || now.0 - since.0 >= self.lives.0 * 7 / 10 {
             return self.take(&standing).await;
         }
         seen.0 = Some((standing, since));

@@ -2,8 +2,7 @@
 //!
 //! SQLite has one writer at a time, so a pool of one connection would only add journeys to its thread: it asks
 //! the connection whether it lives when it is taken and again when it is given back. Who waits here is
-//! served in order. A transaction that is dropped, as on a failure, is rolled back before the next one
-//! begins; whoever changes their mind ends theirs.
+//! served in order. A transaction that is dropped, as on a failure, is rolled back at once.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -25,8 +24,8 @@ struct Line {
     open: bool,
 }
 
-/// A transaction on SQLite.
-pub(crate) struct Writing(OwnedMutexGuard<Line>);
+/// A transaction on SQLite. The line is there until it is dropped.
+pub(crate) struct Writing(Option<OwnedMutexGuard<Line>>);
 
 impl Writer {
     /// Opens the connection.
@@ -41,14 +40,14 @@ impl Writer {
     /// When the database refuses, or the store is closed.
     pub async fn begin(&self) -> Result<Writing> {
         let mut line = self.0.clone().lock_owned().await;
-        let was_open = std::mem::replace(&mut line.open, true);
-        let connection = line.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
-        if was_open {
-            // SQLite rolls some failures back by itself, and refuses to do it again.
-            let _rolled_back_already = sqlx::query("ROLLBACK").execute(&mut *connection).await;
+        line.roll_back().await;
+        if line.connection.is_none() {
+            return Err(sqlx::Error::PoolClosed.into());
         }
-        sqlx::query("BEGIN IMMEDIATE").execute(connection).await?;
-        Ok(Writing(line))
+        line.open = true;
+        let mut writing = Writing(Some(line));
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *writing).await?;
+        Ok(writing)
     }
 
     /// The connection outside a transaction.
@@ -72,6 +71,17 @@ impl Writer {
     }
 }
 
+impl Line {
+    /// Ends a transaction that somebody has left open.
+    async fn roll_back(&mut self) {
+        if let Some(connection) = self.connection.as_mut().filter(|_| self.open) {
+            // SQLite rolls some failures back by itself, and refuses to do it again.
+            let _rolled_back_already = sqlx::query("ROLLBACK").execute(connection).await;
+            self.open = false;
+        }
+    }
+}
+
 impl Writing {
     /// Commits.
     ///
@@ -91,8 +101,20 @@ impl Writing {
 
     async fn end(&mut self, word: &'static str) -> Result<()> {
         sqlx::query(word).execute(&mut **self).await?;
-        self.0.open = false;
+        if let Some(line) = &mut self.0 {
+            line.open = false;
+        }
         Ok(())
+    }
+}
+
+impl Drop for Writing {
+    /// Other programs wait for the lock on the file: what was given up ends now, not when somebody writes next.
+    fn drop(&mut self) {
+        let Some(mut line) = self.0.take().filter(|line| line.open) else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { line.roll_back().await });
+        }
     }
 }
 
@@ -100,12 +122,14 @@ impl Deref for Writing {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        self.0.connection.as_ref().expect("it is only taken away under the same lock")
+        let line = self.0.as_ref().expect("it is there until the drop");
+        line.connection.as_ref().expect("it is only taken away under the same lock")
     }
 }
 
 impl DerefMut for Writing {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        self.0.connection.as_mut().expect("it is only taken away under the same lock")
+        let line = self.0.as_mut().expect("it is there until the drop");
+        line.connection.as_mut().expect("it is only taken away under the same lock")
     }
 }
