@@ -38,7 +38,8 @@ const BATCH: i64 = 64;
 const PARALLEL: usize = 32;
 /// A row whose conversation is busy for longer than this is put back.
 const PATIENCE: Span = Span::secs(2);
-/// A call for somebody who waits in another process is put back for this long.
+/// A call for somebody who waits in another process is put back for this long, and each process looks as often whether
+/// one was put back for it: nobody tells.
 const ANOTHER: Span = Span(200);
 /// How long to wait when the store is in trouble.
 const BROKEN_WAIT: Span = Span::secs(1);
@@ -102,7 +103,7 @@ impl Courier {
             tokio::select! {
                 () = stop.asked() => break,
                 _ = outbox.wait_for(|pos| *pos > seen) => {}
-                () = self.next_due() => {}
+                () = self.next_due(&round.paces) => {}
                 Some(_) = round.tasks.join_next() => {}
             }
         }
@@ -110,11 +111,17 @@ impl Courier {
     }
 
     /// Waits until a row is due. With nothing in the outbox only a commit can change that.
-    async fn next_due(&self) {
-        match self.store.next_due(self.sources.now()).await {
-            Ok(Some(due)) => self.sources.clock.sleep_until(due).await,
-            Ok(None) => std::future::pending().await,
-            Err(_) => self.sources.clock.sleep(BROKEN_WAIT).await,
+    async fn next_due(&self, paces: &Paces) {
+        let now = self.sources.now();
+        let look = (!self.store.is_alone()).then(|| now.plus(ANOTHER));
+        let due = match self.store.next_due(now).await {
+            Ok(due) => due.into_iter().chain(look).min(),
+            Err(_) => Some(now.plus(BROKEN_WAIT)),
+        };
+        let Some(due) = due else { return std::future::pending().await };
+        self.sources.clock.sleep_until(due).await;
+        if paces.steps_aside() {
+            self.sources.clock.sleep(ANOTHER).await;
         }
     }
 
@@ -227,6 +234,7 @@ impl Courier {
             }
             ClaimedWork::Control(call) => {
                 if self.is_for_another(&call).await {
+                    paces.step_aside();
                     self.put_back(&id, &lease, now.plus(ANOTHER)).await;
                     return Next::Hold;
                 }

@@ -34,6 +34,8 @@ struct Buckets {
     channels: HashMap<String, Ts>,
     /// Until when the platform asked to be left alone: in a conversation, or everywhere.
     paused: HashMap<(String, Option<String>), Ts>,
+    /// Something was put back for another process, which shall look before we do.
+    aside: bool,
 }
 
 impl Buckets {
@@ -69,6 +71,16 @@ impl Buckets {
 impl Paces {
     fn with<T>(&self, act: impl FnOnce(&mut Buckets) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Another process shall look before we do.
+    pub fn step_aside(&self) {
+        self.with(|buckets| buckets.aside = true);
+    }
+
+    /// Whether another process shall look before we do; once.
+    pub fn steps_aside(&self) -> bool {
+        self.with(|buckets| std::mem::take(&mut buckets.aside))
     }
 
     /// Waits for the conversation's turn, but not longer than `patience`.
