@@ -1,5 +1,6 @@
 //! Wiring: which parts there are, how they are started, and in which order they stop.
 
+mod alarm;
 mod heartbeat;
 mod parts;
 mod supervisor;
@@ -19,6 +20,7 @@ use crate::config::{Config, ConfigError};
 use crate::core::input::Body;
 use crate::core::time::Span;
 use crate::courier::Courier;
+use crate::disk;
 use crate::engine::{AppendError, Keeper, Log, NewInput, Stopped, watch_clock};
 use crate::health::Health;
 use crate::http::{self, Door, Limits, Shared};
@@ -119,7 +121,7 @@ impl App {
             health,
         };
         let back = (back_stopper, tokio::spawn(courier.run(back_stop)));
-        let front = vec![
+        let mut front = vec![
             tokio::spawn(http::serve::serve(
                 listener,
                 http::router(door.clone()),
@@ -129,8 +131,12 @@ impl App {
             tokio::spawn(door.receiver().run(channels, claim, front_stop.clone())),
             tokio::spawn(watch_clock(sources.clock.clone(), log.clone(), front_stop.clone())),
             tokio::spawn(sweep_abandoned(door.clone(), front_stop.clone())),
-            tokio::spawn(heartbeat::run(config.file.heartbeat.clone(), address, door.clone(), front_stop)),
+            tokio::spawn(heartbeat::run(config.file.heartbeat.clone(), address, door.clone(), front_stop.clone())),
+            tokio::spawn(alarm::run(door.clone(), front_stop.clone())),
         ];
+        if let Some(path) = store.path() {
+            front.push(tokio::spawn(disk::watch(path.to_owned(), sources.clone(), log.clone(), front_stop)));
+        }
         Ok(Self { door, address, log, sources, store, front: (front_stopper, front), back, engine })
     }
 

@@ -33,6 +33,7 @@ const GAUGES: &[(&str, &str)] = &[
     ("sereno_channel_up", "Whether a channel works: 1 or 0."),
     ("sereno_clock_ahead_seconds", "How far the time of decisions is ahead of the wall, which was set back."),
     ("sereno_channel_broken", "Whether a channel's breaker is open: 1 or 0."),
+    ("sereno_disk_free_bytes", "Room on the disk of a SQLite store."),
     ("sereno_last_commit_age_seconds", "Time since the last commit."),
 ];
 

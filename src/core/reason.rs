@@ -361,6 +361,16 @@ pub enum Reason {
         /// How many.
         count: u32,
     },
+    // ---- the store
+    /// Nothing can be stored now.
+    StoreTrouble {
+        /// What the store says.
+        error: String,
+    },
+    /// The disk of the store runs full.
+    DiskFull,
+    /// The store was brought back from a copy: what was open in it is not open any more.
+    Restored,
     /// Done as asked.
     Done,
 }

@@ -176,6 +176,9 @@ fn reasons() -> Vec<Reason> {
         R::NothingToDo,
         R::LinkInvalid,
         R::RowsDone { count: 3 },
+        R::StoreTrouble { error: "database or disk is full".into() },
+        R::DiskFull,
+        R::Restored,
         R::Done,
     ]
 }
