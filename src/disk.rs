@@ -26,7 +26,7 @@ pub enum Room {
     /// Enough.
     #[default]
     Plenty,
-    /// Less than 15 %: what is sent again anyhow is refused, so that somebody looks in time.
+    /// Less than 15 %: it is logged, so that somebody looks in time.
     Low,
     /// Less than 5 % or 256 MiB: only decisions are taken in, and people are told.
     Scarce,
@@ -51,8 +51,7 @@ impl Room {
     /// What is refused for want of it.
     pub const fn level(self) -> DiskLevel {
         match self {
-            Self::Plenty => DiskLevel::Plenty,
-            Self::Low => DiskLevel::Low,
+            Self::Plenty | Self::Low => DiskLevel::Plenty,
             Self::Scarce | Self::Gone => DiskLevel::Scarce,
         }
     }

@@ -22,6 +22,8 @@ const COUNTERS: &[(&str, &str)] = &[
     ("sereno_clock_jumps_total", "Jumps of the wall clock by more than five seconds, by direction."),
     ("sereno_taps_refused_total", "Taps whose button token was not ours, by channel."),
     ("sereno_render_failures_total", "Messages whose template failed and that were sent plainly."),
+    ("sereno_pruned_total", "Rows that retention removed, by class."),
+    ("sereno_backups_total", "Backups on the schedule, by result."),
     ("sereno_heartbeats_total", "Heartbeats to the dead man's switch, by result."),
 ];
 

@@ -121,6 +121,11 @@ pub enum Reason {
         /// The card.
         number: u64,
     },
+    /// It waits for a person: after a restore it may have been sent before.
+    Held {
+        /// Channel and target.
+        to: String,
+    },
     /// The destination has moved.
     TargetMoved {
         /// Channel and old target.
