@@ -1,7 +1,10 @@
 //! Wiring: which parts there are, how they are started, and in which order they stop.
 
+mod alarm;
+mod backups;
 mod heartbeat;
 mod parts;
+mod retention;
 mod supervisor;
 
 use std::net::SocketAddr;
@@ -17,8 +20,10 @@ use crate::channel::web::WebChannel;
 use crate::clock::{Sources, random_hex, within};
 use crate::config::{Config, ConfigError};
 use crate::core::input::Body;
+use crate::core::reason::Reason;
 use crate::core::time::Span;
 use crate::courier::Courier;
+use crate::disk;
 use crate::engine::{AppendError, Keeper, Log, NewInput, Stopped, watch_clock};
 use crate::health::Health;
 use crate::http::{self, Door, Limits, Shared};
@@ -48,6 +53,9 @@ pub enum StartError {
     /// The address cannot be listened on.
     #[error("{0}: {1}; is another program listening there?")]
     Listen(SocketAddr, std::io::Error),
+    /// The signal of a size limit cannot be taken.
+    #[error("signals cannot be handled: {0}")]
+    Signal(std::io::Error),
     /// The first input could not be stored.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -74,6 +82,7 @@ impl App {
     /// # Errors
     /// What keeps it from starting.
     pub async fn start(config: &Config, sources: Sources) -> Result<Self, StartError> {
+        disk::survive_size_limit().map_err(StartError::Signal)?;
         let listen = config.listen();
         let listener = TcpListener::bind(listen).await.map_err(|e| StartError::Listen(listen, e))?;
         let address = listener.local_addr().map_err(|e| StartError::Listen(listen, e))?;
@@ -119,7 +128,7 @@ impl App {
             health,
         };
         let back = (back_stopper, tokio::spawn(courier.run(back_stop)));
-        let front = vec![
+        let mut front = vec![
             tokio::spawn(http::serve::serve(
                 listener,
                 http::router(door.clone()),
@@ -129,8 +138,22 @@ impl App {
             tokio::spawn(door.receiver().run(channels, claim, front_stop.clone())),
             tokio::spawn(watch_clock(sources.clock.clone(), log.clone(), front_stop.clone())),
             tokio::spawn(sweep_abandoned(door.clone(), front_stop.clone())),
-            tokio::spawn(heartbeat::run(config.file.heartbeat.clone(), address, door.clone(), front_stop)),
+            tokio::spawn(heartbeat::run(config.file.heartbeat.clone(), address, door.clone(), front_stop.clone())),
+            tokio::spawn(alarm::run(door.clone(), front_stop.clone())),
         ];
+        front.push(tokio::spawn(retention::run(
+            store.clone(),
+            sources.clone(),
+            config.retention(),
+            door.progress.clone(),
+            front_stop.clone(),
+        )));
+        if let Some(path) = store.path() {
+            front.push(tokio::spawn(disk::watch(path.to_owned(), sources.clone(), log.clone(), front_stop.clone())));
+            if let Some((folder, plan)) = config.backups() {
+                front.push(tokio::spawn(backups::run(store.clone(), sources.clone(), folder, plan, front_stop)));
+            }
+        }
         Ok(Self { door, address, log, sources, store, front: (front_stopper, front), back, engine })
     }
 
@@ -144,6 +167,11 @@ impl App {
         let body = Body::LinkIssued { token: http::hash_token(&token), person: person.to_owned(), expires };
         self.log.append_one(NewInput::unkeyed(body)).await?;
         Ok(format!("{}/#signin={token}", self.door.public_url))
+    }
+
+    /// Tells people, from memory, that the store is damaged and that this is the end.
+    pub async fn last_words(&self, error: &str) {
+        alarm::tell(&self.door, Reason::StoreTrouble { error: error.to_owned() }).await;
     }
 
     /// Waits until the engine stops by itself, which it does only when it must.

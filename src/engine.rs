@@ -29,6 +29,7 @@ use crate::core::policy::Policy;
 use crate::core::step::step;
 use crate::core::time::{Span, Ts};
 use crate::core::world::World;
+use crate::disk::Ballast;
 use crate::stop::Stop;
 use crate::store::{self, Appended, Entry, Lease, Store, Writes, idempotency_key};
 
@@ -96,6 +97,9 @@ pub enum Stopped {
     /// Somebody else folds now.
     #[error("another process holds the engine lease")]
     LeaseLost,
+    /// The store is damaged, so nothing may be written to it any more.
+    #[error("{0}")]
+    Damaged(String),
 }
 
 impl Engine {
@@ -113,7 +117,7 @@ impl Engine {
     ) -> store::Result<Self> {
         let (world, changed) = rebuild(&store, lease.cursor).await?;
         let arrival = pulse::arrival(clock.as_ref(), world.now, lease.left);
-        let Told { committed, outbox, policy, trouble, last_commit, due } = told;
+        let Told { committed, outbox, policy, trouble, last_commit, due, term: _ } = told;
         committed.send_replace(world.pos);
         outbox.send_replace(world.pos);
         policy.send_replace(world.policy.clone());
@@ -164,7 +168,7 @@ impl Engine {
         } else if !self.store.is_exclusive() && self.store.policy().await?.is_none() {
             let mut tx = self.store.begin_commit().await?;
             tx.write_policy(&serde_json::to_string(policy)?, self.world.pos).await?;
-            tx.commit(self.world.pos, self.lease.term).await?;
+            tx.commit(self.world.pos, self.world.pos, self.lease.term).await?;
         }
         Ok(())
     }
@@ -191,8 +195,8 @@ impl Engine {
                 () = self.others.come() => self.take(None).await,
                 () = passes => self.time_passed().await,
             };
-            if done.is_err() {
-                break Stopped::LeaseLost;
+            if let Err(why) = done {
+                break why;
             }
         };
         if matches!(why, Stopped::Asked) {
@@ -202,7 +206,7 @@ impl Engine {
     }
 
     /// Takes what waits, with `first`, as one batch.
-    async fn take(&mut self, first: Option<Request>) -> Result<(), ()> {
+    async fn take(&mut self, first: Option<Request>) -> Result<(), Stopped> {
         let mut requests: Vec<Request> = first.into_iter().collect();
         let mut inputs: usize = requests.iter().map(|request| request.inputs.len()).sum();
         while inputs < MAX_BATCH {
@@ -233,7 +237,7 @@ impl Engine {
 
     /// A commit failed. What it was about did not happen, unless the connection broke after the database had
     /// heard of the commit: then the cursor says so.
-    async fn failed(&mut self, doors: Vec<(Answer, usize)>, error: &store::Error) -> Result<(), ()> {
+    async fn failed(&mut self, doors: Vec<(Answer, usize)>, error: &store::Error) -> Result<(), Stopped> {
         self.trouble.send_replace(Some(error.to_string()));
         if let Some((pos, results)) = self.undecided.take()
             && !matches!(error, store::Error::LeaseLost)
@@ -250,7 +254,7 @@ impl Engine {
     }
 
     /// A deadline is due, or read models must be written.
-    async fn time_passed(&mut self) -> Result<(), ()> {
+    async fn time_passed(&mut self) -> Result<(), Stopped> {
         let now = self.clock.now();
         if self.world.next_deadline().is_some_and(|at| at <= now)
             && let Err(error) = self.fold(vec![NewInput::unkeyed(Body::Tick)], &Asked::default()).await
@@ -272,7 +276,9 @@ impl Engine {
         let started = pulse.now;
         let keys: Vec<Option<Key>> =
             inputs.iter().map(|i| i.key.as_ref().map(|k| idempotency_key(&i.source, k))).collect();
-        let (mut tx, mut fresh) = self.note_keys(&keys, started).await?;
+        let lasting: Vec<bool> = inputs.iter().map(|input| input.lasting).collect();
+        let (mut tx, mut fresh) = self.note_keys(&keys, &lasting, started).await?;
+        let before = self.world.pos;
         let mut results = Vec::with_capacity(inputs.len());
         let mut entries = Vec::with_capacity(inputs.len());
         let mut writes = Writes::default();
@@ -310,7 +316,7 @@ impl Engine {
             if !asked.is_empty() {
                 tx.answer(&asked.answers(&results)?, started).await?;
             }
-            tx.commit(self.world.pos, self.lease.term).await
+            tx.commit(before, self.world.pos, self.lease.term).await
         };
         commit.instrument(debug_span!("commit", pos = self.world.pos)).await?;
         let to_do = !writes.outbox.is_empty() || !writes.settled.is_empty();
@@ -320,16 +326,22 @@ impl Engine {
         Ok(results)
     }
 
-    /// Begins a commit and notes the keys in it. Returns those that were new.
-    async fn note_keys(&self, keys: &[Option<Key>], now: Ts) -> store::Result<(store::Tx, HashSet<Key>)> {
-        let mut wanted: Vec<Key> = keys.iter().flatten().copied().collect();
+    /// Begins a commit and notes the keys in it, with whether they last. Returns those that were new.
+    async fn note_keys(
+        &self,
+        keys: &[Option<Key>],
+        lasting: &[bool],
+        now: Ts,
+    ) -> store::Result<(store::Tx, HashSet<Key>)> {
+        let mut wanted: Vec<(Key, bool)> =
+            keys.iter().zip(lasting).filter_map(|(key, lasting)| Some(((*key)?, *lasting))).collect();
         // In key order neighbouring keys share pages, and a key that comes twice is asked for once.
         wanted.sort_unstable();
-        wanted.dedup();
+        wanted.dedup_by_key(|(key, _)| *key);
         let mut tx = self.store.begin_commit().await?;
         // Nearly always all of them are new, and then nobody needs to be told which.
         if tx.note_new_keys(&wanted, now).await? {
-            return Ok((tx, wanted.into_iter().collect()));
+            return Ok((tx, wanted.into_iter().map(|(key, _)| key).collect()));
         }
         tx.roll_back().await?;
         let mut tx = self.store.begin_commit().await?;
@@ -382,7 +394,7 @@ impl Engine {
         if !self.store.is_exclusive() {
             self.tidy(&mut tx).await?;
         }
-        tx.commit(self.world.pos, self.lease.term).await?;
+        tx.commit(self.world.pos, self.world.pos, self.lease.term).await?;
         self.models.took(self.clock.now().since(started));
         Ok(())
     }
@@ -411,18 +423,22 @@ impl Engine {
     }
 
     /// A commit failed: nothing of it happened, so the World is rebuilt from what did.
-    async fn recover(&mut self, error: &store::Error) -> Result<(), ()> {
+    async fn recover(&mut self, error: &store::Error) -> Result<(), Stopped> {
         metrics::counter!("sereno_commit_failures_total").increment(1);
-        if matches!(error, store::Error::LeaseLost) {
-            return Err(());
-        }
+        end_of(error)?;
         tracing::error!(%error, "commit failed; rebuilding");
         self.trouble.send_replace(Some(error.to_string()));
+        if error.is_full()
+            && let Some(path) = self.store.path()
+            && Ballast::of(path).give_back()
+        {
+            tracing::warn!("the disk is full: the ballast was given back, so that it can be told and recorded");
+        }
         loop {
             match self.reload().await {
                 Ok(()) => break,
-                Err(store::Error::LeaseLost) => return Err(()),
                 Err(error) => {
+                    end_of(&error)?;
                     tracing::error!(%error, "the store cannot be read; trying again");
                     while let Ok(waiting) = self.requests.try_recv() {
                         refuse(waiting.done, &error);
@@ -439,10 +455,12 @@ impl Engine {
     async fn reload(&mut self) -> store::Result<()> {
         let mut tx = self.store.begin_commit().await?;
         let (term, cursor) = tx.fold_state().await?;
-        tx.roll_back().await?;
         if term != self.lease.term {
+            tx.roll_back().await?;
             return Err(store::Error::LeaseLost);
         }
+        // A store that can be read but not written is still in trouble, so something is written.
+        tx.commit(cursor, cursor, term).await?;
         let (world, changed) = rebuild(&self.store, cursor).await?;
         self.world = world;
         self.models = Models::new(changed, self.clock.now());
@@ -465,6 +483,15 @@ impl Engine {
         if let Err(error) = self.snapshot().await {
             tracing::warn!(%error, "no snapshot was written at the end; the next start folds more");
         }
+    }
+}
+
+/// Errors after which there is nothing to go on with.
+fn end_of(error: &store::Error) -> Result<(), Stopped> {
+    match error {
+        store::Error::LeaseLost => Err(Stopped::LeaseLost),
+        damage if damage.is_damage() => Err(Stopped::Damaged(damage.to_string())),
+        _ => Ok(()),
     }
 }
 
@@ -508,6 +535,7 @@ const fn kind(body: &Body) -> &'static str {
         Body::Tick => "tick",
         Body::ClockJumped(_) | Body::Returned { .. } | Body::Skewed { .. } => "time",
         Body::Policy(_) => "policy",
+        Body::Restored { .. } => "restored",
         Body::LinkIssued { .. } | Body::LinkUsed { .. } | Body::SignedOut { .. } => "sign_in",
     }
 }

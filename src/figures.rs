@@ -22,6 +22,8 @@ const COUNTERS: &[(&str, &str)] = &[
     ("sereno_clock_jumps_total", "Jumps of the wall clock by more than five seconds, by direction."),
     ("sereno_taps_refused_total", "Taps whose button token was not ours, by channel."),
     ("sereno_render_failures_total", "Messages whose template failed and that were sent plainly."),
+    ("sereno_pruned_total", "Rows that retention removed, by class."),
+    ("sereno_backups_total", "Backups on the schedule, by result."),
     ("sereno_heartbeats_total", "Heartbeats to the dead man's switch, by result."),
 ];
 
@@ -33,6 +35,7 @@ const GAUGES: &[(&str, &str)] = &[
     ("sereno_channel_up", "Whether a channel works: 1 or 0."),
     ("sereno_clock_ahead_seconds", "How far the time of decisions is ahead of the wall, which was set back."),
     ("sereno_channel_broken", "Whether a channel's breaker is open: 1 or 0."),
+    ("sereno_disk_free_bytes", "Room on the disk of a SQLite store."),
     ("sereno_last_commit_age_seconds", "Time since the last commit."),
 ];
 

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod core;
 pub mod courier;
+pub mod disk;
 pub mod engine;
 pub mod figures;
 pub mod health;

@@ -79,6 +79,7 @@ async fn make(path: &Path, events: u64, agents: u64) -> Result<Ts> {
             bodies.push(reported(n, agent, from)?);
         }
         made += more;
+        let before = world.pos;
         let (mut entries, mut writes) = (Vec::new(), Writes::default());
         for body in bodies.drain(..) {
             let span = DAY.0.cast_unsigned() * made.saturating_sub(more) / events;
@@ -94,7 +95,7 @@ async fn make(path: &Path, events: u64, agents: u64) -> Result<Ts> {
         if (made / BATCH).is_multiple_of(MODELS_EVERY) || made == events {
             tx.write_models(&std::mem::take(&mut unwritten.changed), &world).await?;
         }
-        tx.commit(world.pos, lease.term).await?;
+        tx.commit(before, world.pos, lease.term).await?;
         if made >= events - TAIL && made < events - TAIL + BATCH {
             store.save_snapshot(world.pos, world.now, &world.write()?).await?;
         }

@@ -59,9 +59,9 @@ pub(crate) fn run(config: Option<PathBuf>, command: AuditCommand) -> Done {
             let config = load(config)?;
             block_on(async {
                 let store = Store::open_reader(&config.store_url()?).await?;
-                let result = verify(&store).await;
+                let (anchor, result) = (store.audit_anchor().await?, store.verify_audit().await);
                 store.close().await;
-                report(result?, head.as_deref(), output)
+                report(&anchor, result?, head.as_deref(), output)
             })
         }
         AuditCommand::Export { from, to, format } => {
@@ -72,39 +72,27 @@ pub(crate) fn run(config: Option<PathBuf>, command: AuditCommand) -> Done {
 }
 
 /// The end of the chain, or what is wrong with it.
-pub(crate) type Verdict = Result<ChainHead, String>;
-
-/// Walks the chain in a store.
-pub(crate) async fn verify(store: &Store) -> Result<Verdict, Failure> {
-    let mut head = ChainHead::default();
-    loop {
-        let rows = store.audit_after(head.seq, &AuditFilter::default()).await?;
-        if rows.is_empty() {
-            return Ok(Ok(head));
-        }
-        for row in &rows {
-            if let Err(wrong) = head.verify(row) {
-                return Ok(Err(wrong));
-            }
-        }
-    }
-}
+type Verdict = Result<ChainHead, String>;
 
 fn verify_file(file: &std::path::Path, wanted: Option<&str>, output: Output) -> Done {
     let text = std::fs::read_to_string(file).map_err(|e| Failure::Usage(format!("{}: {e}", file.display())))?;
-    let mut head: Option<ChainHead> = None;
+    let (mut head, mut first): (Option<ChainHead>, _) = (None, ChainHead::default());
     for (number, line) in text.lines().enumerate() {
         let row: AuditRow = serde_json::from_str(line).map_err(|e| Failure::No(format!("line {}: {e}", number + 1)))?;
         // An export may begin in the middle; its first row says what it follows.
-        let at = head.get_or_insert(ChainHead { seq: row.seq.saturating_sub(1), hash: row.prev });
+        let at = head.get_or_insert_with(|| {
+            first = ChainHead { seq: row.seq.saturating_sub(1), hash: row.prev };
+            first.clone()
+        });
         if let Err(wrong) = at.verify(&row) {
-            return report(Err(wrong), wanted, output);
+            return report(&first, Err(wrong), wanted, output);
         }
     }
-    report(Ok(head.unwrap_or_default()), wanted, output)
+    report(&first, Ok(head.unwrap_or_default()), wanted, output)
 }
 
-fn report(verdict: Verdict, wanted: Option<&str>, output: Output) -> Done {
+/// Says how it went; `first` is what the first row follows.
+fn report(first: &ChainHead, verdict: Verdict, wanted: Option<&str>, output: Output) -> Done {
     let verdict = verdict.and_then(|head| match wanted {
         Some(wanted) if wanted != head.hash.to_string() => Err(format!(
             "the last row is {} with hash {}, not {wanted}: rows are missing at the end",
@@ -114,11 +102,16 @@ fn report(verdict: Verdict, wanted: Option<&str>, output: Output) -> Done {
     });
     match (verdict, output) {
         (Ok(head), Output::Text) => {
-            println!("ok: {} rows, head {}", head.seq, head.hash);
+            let from = if first.seq == 0 { String::new() } else { format!(" from {} on", first.seq + 1) };
+            println!("ok: {} rows{from}, head {}", head.seq - first.seq, head.hash);
             Ok(())
         }
         (Ok(head), Output::Json) => {
-            println!("{}", serde_json::json!({ "ok": true, "rows": head.seq, "head": head.hash }));
+            let from = first.seq + 1;
+            println!(
+                "{}",
+                serde_json::json!({ "ok": true, "from": from, "rows": head.seq - first.seq, "head": head.hash })
+            );
             Ok(())
         }
         (Err(wrong), Output::Text) => Err(Failure::No(wrong)),

@@ -1,5 +1,5 @@
 //! The command line. Ends with 0 when it is done, 1 when the answer is no, 2 when it was called or
-//! configured wrongly.
+//! configured wrongly, 74 when the store is damaged.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod commands;
 mod connect;
+mod db;
 mod demo;
 mod emit;
 mod explain;
@@ -15,6 +16,7 @@ mod hook;
 mod init;
 mod notify;
 mod outbox;
+mod restore;
 mod serve;
 
 use std::path::PathBuf;
@@ -72,6 +74,11 @@ enum Command {
     Commands(commands::CommandsCommand),
     /// Copy the SQLite store while it is in use, and verify the copy.
     Backup(backup::Args),
+    /// Put a backup in the place of the store. Open approvals expire, old messages are held, old buttons are dead.
+    Restore(restore::Args),
+    /// Look the store through.
+    #[command(subcommand)]
+    Db(db::DbCommand),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -102,6 +109,8 @@ pub(crate) enum Failure {
     No(String),
     /// It was called or configured wrongly.
     Usage(String),
+    /// The store is damaged: starting again would not help, and nothing may be written to it.
+    Damaged(String),
 }
 
 impl Failure {
@@ -126,6 +135,9 @@ impl From<crate::store::Error> for Failure {
     }
 }
 
+/// `EX_IOERR` of sysexits.h: a supervisor can tell it from other ends, and leave it be.
+const EX_IOERR: u8 = 74;
+
 pub(crate) type Done = Result<(), Failure>;
 
 /// Does what the arguments say.
@@ -134,6 +146,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::No(message)) => complain(&message, 1),
         Err(Failure::Usage(message)) => complain(&message, 2),
+        Err(Failure::Damaged(message)) => complain(&message, EX_IOERR),
     }
 }
 
@@ -165,6 +178,8 @@ fn dispatch(cli: Cli) -> Done {
         Command::Health => health::run(&load(config)?),
         Command::Commands(command) => commands::run(&command),
         Command::Backup(args) => backup::run(&load(config)?, &args),
+        Command::Restore(args) => restore::run(&load(config)?, &args),
+        Command::Db(command) => db::run(&load(config)?, command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "sereno", &mut std::io::stdout());
             Ok(())

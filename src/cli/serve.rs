@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::{Done, Failure};
-use crate::app::{App, Supervisor};
+use crate::app::{App, StartError, Supervisor};
 use crate::clock::{Sources, within};
 use crate::config::{Config, LogFormat};
 use crate::core::access::Role;
@@ -44,9 +44,14 @@ async fn serve(config: &Config, args: Args) -> Done {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::no)?;
     #[expect(clippy::disallowed_methods, reason = "systemd speaks through the environment")]
     let supervisor = Supervisor::from_env(|name| std::env::var(name).ok());
-    let mut app = App::start(config, Sources::system()).await.map_err(Failure::no)?;
+    let mut app = App::start(config, Sources::system()).await.map_err(|error| match error {
+        StartError::Store(damage) if damage.is_damage() => Failure::Damaged(damage.to_string()),
+        other => Failure::no(other),
+    })?;
     tracing::info!(address = %app.address, url = app.door.public_url, "ready");
-    if let Err(Failure::No(error) | Failure::Usage(error)) = greet(config, &app, args.link).await {
+    if let Err(Failure::No(error) | Failure::Usage(error) | Failure::Damaged(error)) =
+        greet(config, &app, args.link).await
+    {
         tracing::warn!(error, "no sign-in link could be made");
     }
     supervisor.tell(&format!("READY=1\nSTATUS=listening on {}", app.address));
@@ -59,8 +64,13 @@ async fn serve(config: &Config, args: Args) -> Done {
     };
     drop(door);
     supervisor.tell("STOPPING=1\nSTATUS=stopping");
-    if let Some(why @ Stopped::LeaseLost) = stopped {
-        return Err(Failure::no(why));
+    match stopped {
+        Some(why @ Stopped::LeaseLost) => return Err(Failure::no(why)),
+        Some(Stopped::Damaged(error)) => {
+            app.last_words(&error).await;
+            return Err(Failure::Damaged(error));
+        }
+        Some(Stopped::Asked) | None => {}
     }
     tracing::info!("stopping");
     // Whatever is cut here is found by the next start: nothing that was acknowledged is lost.

@@ -8,6 +8,7 @@ use toml::Spanned;
 use super::error::{Fault, Source};
 use super::file::{ChannelKind, File, RuntimeKind};
 use super::policy::{self, PAGE};
+use super::storage;
 use crate::core::policy::{Policy, Verb};
 use crate::core::route::{Matchers, expand};
 use crate::core::rule::RuleBook;
@@ -22,6 +23,7 @@ pub fn check(file: &File, policy: &Policy, source: Source<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
     check_http(file, source, &mut faults);
     check_store(file, source, &mut faults);
+    check_storage(file, source, &mut faults);
     check_names(file, source, &mut faults);
     check_accounts(file, source, &mut faults);
     check_channels(file, source, &mut faults);
@@ -43,6 +45,18 @@ fn check_http(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
     {
         let message = format!("an approval lives between 5s and {LONGEST_APPROVAL}: a hook cannot be held open longer");
         faults.push(source.fault(Some(timeout.span()), message));
+    }
+}
+
+fn check_storage(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
+    for (key, span, least, why) in storage::bounds(&file.retention) {
+        if let Some(span) = span.filter(|span| span.get_ref().0 < least) {
+            let message = format!("retention.{key} is {least} at least: {why}");
+            faults.push(source.fault(Some(span.span()), message));
+        }
+    }
+    if let Some(every) = file.backup.every.as_ref().filter(|every| every.get_ref().0 < Span::mins(1)) {
+        faults.push(source.fault(Some(every.span()), "a backup is made every 1m at most"));
     }
 }
 

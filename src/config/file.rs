@@ -57,6 +57,12 @@ pub struct File {
     /// The dead man's switch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<Heartbeat>,
+    /// How long what is stored.
+    #[serde(default)]
+    pub retention: RetentionKeys,
+    /// Backups on a schedule.
+    #[serde(default)]
+    pub backup: BackupKeys,
 }
 
 macro_rules! section {
@@ -102,6 +108,36 @@ section! {
         direct_url: Spanned<Address>,
         /// How long a dead process keeps the folding lease.
         lease: Duration,
+    }
+}
+section! {
+    /// `[retention]`
+    RetentionKeys {
+        /// The log, behind the older snapshot.
+        log: Spanned<Duration>,
+        /// Idempotency keys of sources that sign the time, and of people.
+        keys: Spanned<Duration>,
+        /// Idempotency keys of sources that sign no time.
+        lasting_keys: Spanned<Duration>,
+        /// Outbox rows that are done.
+        outbox: Spanned<Duration>,
+        /// Sessions, tasks, agents, alerts, approvals and cards that are over.
+        history: Spanned<Duration>,
+        /// The audit; for ever when it is not said.
+        audit: Spanned<Duration>,
+    }
+}
+section! {
+    /// `[backup]`
+    BackupKeys {
+        /// The folder; no backups are made when it is not said.
+        dir: String,
+        /// How often.
+        every: Spanned<Duration>,
+        /// All copies are kept this long.
+        keep: Duration,
+        /// One copy of each day is kept this long.
+        keep_daily: Duration,
     }
 }
 section! {

@@ -238,5 +238,7 @@ fn layered(over: File, under: File) -> File {
         prices: maps(over.prices, under.prices),
         api: super::file::Api { tokens: maps(over.api.tokens, under.api.tokens) },
         heartbeat: over.heartbeat.or(under.heartbeat),
+        retention: over.retention.or(under.retention),
+        backup: over.backup.or(under.backup),
     }
 }

@@ -9,10 +9,12 @@ mod error;
 mod file;
 mod load;
 mod policy;
+mod storage;
 mod value;
 
 pub use error::{ConfigError, Fault};
 pub use file::{ApiToken, Channel, ChannelKind, File, Heartbeat, LogFormat, Person, Rule, Runtime, RuntimeKind};
 pub use load::{Config, DEFAULTS, locate};
 pub use policy::{PAGE, verbs};
+pub use storage::{Backup, Retention};
 pub use value::{Address, OneOrMany, SecretText};

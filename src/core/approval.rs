@@ -254,6 +254,12 @@ impl Fold<'_> {
         }
     }
 
+    /// The store was brought back: what was decided since is not known, and silence denies.
+    pub(super) fn approval_restored(&mut self, number: u64) {
+        let decided = self.nobody_decided(None);
+        self.close(number, ApprovalState::Expired, decided, Reason::Restored);
+    }
+
     /// The agent has stopped waiting, or somebody decided where it runs.
     pub fn withdrawn(&mut self, reported: &Reported, elsewhere: bool) {
         let Some(ask) = &reported.event.approval else { return };

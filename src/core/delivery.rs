@@ -174,7 +174,7 @@ pub struct Outstanding {
     pub uncertain: u32,
     /// Not after.
     pub expires: Ts,
-    /// Given up, until a person retries or drops it.
+    /// Given up or held, until a person retries or drops it.
     pub dead: bool,
     /// When an attempt failed first, by a fault of this row or of its conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -188,7 +188,7 @@ pub struct Outstanding {
     /// Attempts in which whoever sent it broke down.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub poison: u32,
-    /// When it was made or given up.
+    /// When it was made, asked for again, given up or held.
     #[serde(default)]
     pub since: Ts,
 }
@@ -249,6 +249,8 @@ pub enum RowState {
     Sent,
     /// Given up; listed until a person looks.
     Dead,
+    /// It may have happened in time that nobody remembers; listed until a person looks.
+    Held,
     /// Not needed any more.
     Dropped,
 }
@@ -262,6 +264,7 @@ impl RowState {
             Self::Waiting => "waiting",
             Self::Sent => "sent",
             Self::Dead => "dead",
+            Self::Held => "held",
             Self::Dropped => "dropped",
         }
     }
@@ -453,7 +456,9 @@ impl Fold<'_> {
     /// A new identity for an outbox row: time-ordered, and the same whenever this log is folded.
     pub fn row_id(&mut self) -> String {
         self.made += 1;
-        format!("ob_{:012x}_{:03x}", self.w.pos, self.made)
+        // A position comes again after a restore; what it stood for in the lost time must not be taken for this.
+        let epoch = if self.w.epoch > 1 { format!("e{:03x}_", self.w.epoch) } else { String::new() };
+        format!("ob_{epoch}{:012x}_{:03x}", self.w.pos, self.made)
     }
 }
 

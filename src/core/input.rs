@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::access::Actor;
+use super::audit::ChainHead;
 use super::control::{ControlOutcome, Point};
 use super::delivery::SendOutcome;
 use super::event::Event;
@@ -68,6 +69,14 @@ pub enum Body {
         session: String,
         /// Until when the session lives.
         expires: Ts,
+    },
+    /// The store was brought back from a copy.
+    Restored {
+        /// How often that has happened, from 2; buttons of earlier epochs are dead.
+        epoch: u64,
+        /// Where the audit stood that it took the place of, as far as that could be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaced: Option<ChainHead>,
     },
     /// Somebody left the page.
     SignedOut {

@@ -10,6 +10,7 @@
 //! | [`message`], [`route`], [`delivery`] | what is said; to whom; how each copy is brought up to date |
 //! | [`money`], [`time`], [`text`], [`digest`], [`status`] | amounts, instants, hostile text, bindings, the vocabulary |
 //! | [`audit`], [`reason`], [`signin`], [`policy`], [`schedule`], [`arena`] | proof, names for decisions, the page's sessions, the configuration as data, deadlines, a slab |
+//! | [`restore`] | what ends when a store is brought back from a copy |
 //! | [`step`] | the fold itself |
 
 pub mod access;
@@ -29,6 +30,7 @@ pub mod money;
 pub mod policy;
 pub mod reason;
 pub mod report;
+pub mod restore;
 pub mod route;
 pub mod rule;
 pub mod schedule;

@@ -121,6 +121,11 @@ pub enum Reason {
         /// The card.
         number: u64,
     },
+    /// It waits for a person: after a restore it may have been sent before.
+    Held {
+        /// Channel and target.
+        to: String,
+    },
     /// The destination has moved.
     TargetMoved {
         /// Channel and old target.
@@ -361,6 +366,16 @@ pub enum Reason {
         /// How many.
         count: u32,
     },
+    // ---- the store
+    /// Nothing can be stored now.
+    StoreTrouble {
+        /// What the store says.
+        error: String,
+    },
+    /// The disk of the store runs full.
+    DiskFull,
+    /// The store was brought back from a copy: what was open in it is not open any more.
+    Restored,
     /// Done as asked.
     Done,
 }

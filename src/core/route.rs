@@ -164,6 +164,23 @@ fn of_person(policy: &Policy, name: &str) -> Vec<Destination> {
         .collect()
 }
 
+/// Every conversation in which somebody who may decide can be reached, and the logs.
+pub fn deciders(policy: &Policy) -> impl Iterator<Item = Destination> {
+    audience(policy, Audience::Deciders)
+}
+
+fn audience(policy: &Policy, audience: Audience) -> impl Iterator<Item = Destination> {
+    let people = policy.people.iter().filter(move |(_, person)| match audience {
+        Audience::Everyone => true,
+        Audience::Deciders => person.role > Role::Viewer,
+        Audience::Admins => person.role == Role::Admin,
+    });
+    let people = people.flat_map(move |(name, _)| of_person(policy, name));
+    let logs = policy.channels.iter().filter(|(_, c)| c.kind == "log");
+    let logs = logs.map(|(name, _)| Destination { channel: name.clone(), target: "stdout".into(), person: None });
+    people.chain(logs)
+}
+
 impl World {
     /// The destinations of a message, and the route that chose each; what no route matches goes to its
     /// whole audience, so that nothing is lost for want of a route.
@@ -177,7 +194,7 @@ impl World {
             }
         }
         if chosen.is_empty() {
-            chosen = self.default_destinations(audience).map(|d| (d, String::new())).collect();
+            chosen = self::audience(&self.policy, audience).map(|d| (d, String::new())).collect();
         }
         let mut seen = BTreeSet::new();
         chosen
@@ -185,18 +202,6 @@ impl World {
             .map(|(destination, route)| (self.moved_to(destination), route))
             .filter(|(d, _)| seen.insert((d.channel.clone(), d.target.clone())))
             .collect()
-    }
-
-    fn default_destinations(&self, audience: Audience) -> impl Iterator<Item = Destination> {
-        let people = self.policy.people.iter().filter(move |(_, person)| match audience {
-            Audience::Everyone => true,
-            Audience::Deciders => person.role > Role::Viewer,
-            Audience::Admins => person.role == Role::Admin,
-        });
-        let people = people.flat_map(|(name, _)| of_person(&self.policy, name));
-        let logs = self.policy.channels.iter().filter(|(_, c)| c.kind == "log");
-        let logs = logs.map(|(name, _)| Destination { channel: name.clone(), target: "stdout".into(), person: None });
-        people.chain(logs)
     }
 
     /// Every conversation in which a person can be reached.

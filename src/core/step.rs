@@ -131,6 +131,7 @@ impl Fold<'_> {
             Body::LinkIssued { token, person, expires } => self.link_issued(token, person, *expires),
             Body::LinkUsed { token, session, expires } => self.link_used(token, session, *expires),
             Body::SignedOut { session } => self.signed_out(session),
+            Body::Restored { epoch, replaced } => self.restored(*epoch, replaced.as_ref()),
         }
     }
 
@@ -151,7 +152,7 @@ impl Fold<'_> {
             Timer::PauseEnds(agent) => self.pause_ends(agent),
             Timer::HandedOut(control) => self.take_back(&control),
             Timer::Control(control) => self.control_expires(&control),
-            Timer::Fallback(copy) => self.fall_back(copy),
+            Timer::Fallback(copy) => self.patience_ends(copy),
             Timer::Forget => self.forget(),
         }
     }

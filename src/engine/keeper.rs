@@ -108,13 +108,16 @@ impl Keeper {
             };
             tracing::info!(term = lease.term, "this process folds the log");
             metrics::gauge!("sereno_folds").set(1.0);
+            self.told.term.send_replace(Some(lease.term));
             let why = Box::pin(self.fold(engine, lease, stop.clone())).await;
             metrics::gauge!("sereno_folds").set(0.0);
+            self.told.term.send_replace(None);
             match why {
                 Stopped::Asked => {
                     self.claim.resign(lease.term).await;
                     return why;
                 }
+                Stopped::Damaged(_) => return why,
                 Stopped::LeaseLost if self.store.is_exclusive() => return why,
                 Stopped::LeaseLost => tracing::warn!(term = lease.term, "this process folds the log no more"),
             }

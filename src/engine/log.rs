@@ -19,6 +19,9 @@ pub struct NewInput {
     pub source: String,
     /// Its idempotency key; without one it always counts.
     pub key: Option<String>,
+    /// Its key is kept for long, because whoever sent it signs no time and could send it again much later.
+    #[serde(default)]
+    pub lasting: bool,
     /// What happened.
     pub body: Body,
 }
@@ -26,12 +29,18 @@ pub struct NewInput {
 impl NewInput {
     /// An input that counts once per (source, key).
     pub fn keyed(source: impl Into<String>, key: impl Into<String>, body: Body) -> Self {
-        Self { source: source.into(), key: Some(key.into()), body }
+        Self { source: source.into(), key: Some(key.into()), lasting: false, body }
+    }
+
+    /// The same with a key that is kept for long.
+    #[must_use]
+    pub fn lasting(self, lasting: bool) -> Self {
+        Self { lasting, ..self }
     }
 
     /// An input that always counts.
     pub const fn unkeyed(body: Body) -> Self {
-        Self { source: String::new(), key: None, body }
+        Self { source: String::new(), key: None, lasting: false, body }
     }
 }
 

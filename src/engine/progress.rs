@@ -22,6 +22,8 @@ pub struct Progress {
     pub last_commit: watch::Receiver<Ts>,
     /// When the engine has something to do by itself: a deadline, or read models to write.
     pub due: watch::Receiver<Option<Ts>>,
+    /// The term under which this process folds; `None` while it does not.
+    pub term: watch::Receiver<Option<i64>>,
 }
 
 /// The other end of [`Progress`].
@@ -33,6 +35,7 @@ pub struct Told {
     pub(super) trouble: watch::Sender<Option<String>>,
     pub(super) last_commit: watch::Sender<Ts>,
     pub(super) due: watch::Sender<Option<Ts>>,
+    pub(super) term: watch::Sender<Option<i64>>,
 }
 
 impl Told {
@@ -45,6 +48,7 @@ impl Told {
             trouble: watch::Sender::new(None),
             last_commit: watch::Sender::new(now),
             due: watch::Sender::new(None),
+            term: watch::Sender::new(None),
         }
     }
 
@@ -57,6 +61,7 @@ impl Told {
             trouble: self.trouble.subscribe(),
             last_commit: self.last_commit.subscribe(),
             due: self.due.subscribe(),
+            term: self.term.subscribe(),
         }
     }
 }

@@ -99,7 +99,7 @@ pub async fn ready(State(door): State<Shared>) -> Response {
 /// `GET /metrics`: Prometheus text.
 pub async fn metrics(State(door): State<Shared>) -> Response {
     if let Ok(counts) = door.store.count_outbox().await {
-        for state in ["ready", "leased", "uncertain", "waiting", "dead"] {
+        for state in ["ready", "leased", "uncertain", "waiting", "dead", "held"] {
             let rows = counts.iter().find(|(have, _)| have == state).map_or(0, |(_, rows)| *rows);
             #[expect(clippy::cast_precision_loss, reason = "row counts are small")]
             metrics::gauge!("sereno_outbox_rows", "state" => state).set(rows as f64);

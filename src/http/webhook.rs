@@ -150,7 +150,7 @@ async fn take(
             return Err(problem);
         }
     };
-    let inputs = inputs(name, &mut decoded, now);
+    let inputs = inputs(name, &mut decoded, !verified.timed, now);
     take_turn(door, name, Urgency::of_all(&inputs))?;
     // The place is open before anything can be decided, so that no decision finds nobody.
     let held = runtime.expect(&decoded);
@@ -183,7 +183,7 @@ fn read_events(
 }
 
 /// The events of a request as inputs; whoever answers it needs only what stands beside them.
-fn inputs(name: &str, decoded: &mut Decoded, now: crate::core::time::Ts) -> Vec<NewInput> {
+fn inputs(name: &str, decoded: &mut Decoded, lasting: bool, now: crate::core::time::Ts) -> Vec<NewInput> {
     let source = format!("runtime:{name}");
     // An agent at a gate waits for the answer to the first event; the others only go with it.
     let mut gate = decoded.gate;
@@ -197,6 +197,7 @@ fn inputs(name: &str, decoded: &mut Decoded, now: crate::core::time::Ts) -> Vec<
     reported
         .map(|reported| {
             NewInput::keyed(source.clone(), reported.event.id.clone(), InputBody::Event(Box::new(reported)))
+                .lasting(lasting)
         })
         .collect()
 }

@@ -44,6 +44,8 @@ impl Inbound<'_> {
 pub struct Verified {
     /// The sender's identity of this request, which retries share.
     pub id: Option<String>,
+    /// The sender has signed the time as well, so an old request is refused by its age.
+    pub timed: bool,
 }
 
 /// Why a request was refused. Strangers are told the same for all of them; the count and the audit are not.

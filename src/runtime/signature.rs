@@ -100,7 +100,7 @@ pub fn verify(request: &Inbound<'_>, keys: &[Key], now: Ts) -> Result<Verified, 
     if now.since(at).max(at.since(now)) > WINDOW {
         return Err(Refused::Stale);
     }
-    Ok(Verified { id: Some(id.to_owned()) })
+    Ok(Verified { id: Some(id.to_owned()), timed: true })
 }
 
 /// The three headers with which a body is signed.

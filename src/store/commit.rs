@@ -149,28 +149,31 @@ impl Store {
 }
 
 impl Tx {
-    /// Notes idempotency keys, of which nearly always none was there before. Returns whether that was so; if
-    /// not, this transaction knows no more about them, and must not be committed.
+    /// Notes idempotency keys, each with whether it lasts, of which nearly always none was there before. Returns
+    /// whether that was so; if not, this transaction knows no more about them, and must not be committed.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn note_new_keys(&mut self, keys: &[[u8; 16]], at: Ts) -> Result<bool> {
-        let new = insert!(&mut self.0, sql::INSERT_SEEN, keys, |query, key| query.bind(&key[..]).bind(at.0));
+    pub async fn note_new_keys(&mut self, keys: &[([u8; 16], bool)], at: Ts) -> Result<bool> {
+        let new = insert!(&mut self.0, sql::INSERT_SEEN, keys, |query, row| query
+            .bind(&row.0[..])
+            .bind(at.0)
+            .bind(i64::from(row.1)));
         Ok(new == keys.len() as u64)
     }
 
-    /// Notes idempotency keys. Returns those that were new, in no particular order.
+    /// Notes idempotency keys, each with whether it lasts. Returns those that were new, in no particular order.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn note_keys(&mut self, keys: &[[u8; 16]], at: Ts) -> Result<Vec<[u8; 16]>> {
+    pub async fn note_keys(&mut self, keys: &[([u8; 16], bool)], at: Ts) -> Result<Vec<[u8; 16]>> {
         let mut fresh = Vec::with_capacity(keys.len());
         for chunk in chunks(keys) {
             macro_rules! insert_keys {
                 ($tx:expr, $text:expr) => {{
                     let mut query = sqlx::query($text);
-                    for key in chunk {
-                        query = query.bind(&key[..]).bind(at.0);
+                    for (key, lasting) in chunk {
+                        query = query.bind(&key[..]).bind(at.0).bind(i64::from(*lasting));
                     }
                     for row in query.fetch_all(&mut **$tx).await? {
                         let key: Vec<u8> = row.try_get("key")?;
@@ -301,15 +304,20 @@ impl Tx {
             .bind(signed(c.sums.tokens.cache_read))
             .bind(signed(c.sums.tokens.cache_write))
             .bind(c.sums.cost.0));
+        if let Some(first) = cells.iter().map(|cell| cell.at).min() {
+            let hour = first.div_euclid(3_600_000) * 3_600_000;
+            execute!(&mut *tx, sql::LOWER_HOURS_MARK, hour);
+        }
         Ok(())
     }
 
-    /// Moves the cursor and commits, if the lease of `term` still holds.
+    /// Moves the cursor from `before` to `cursor` and commits, if the lease of `term` still holds.
     ///
     /// # Errors
-    /// [`Error::LeaseLost`] when somebody else folds now; nothing is written then.
-    pub async fn commit(mut self, cursor: u64, term: i64) -> Result<()> {
-        let moved = execute!(&mut self.0, sql::ADVANCE_CURSOR, signed(cursor), term);
+    /// [`Error::LeaseLost`] when somebody else folds now, or the log is not where it was believed to be; nothing is
+    /// written then.
+    pub async fn commit(mut self, before: u64, cursor: u64, term: i64) -> Result<()> {
+        let moved = execute!(&mut self.0, sql::ADVANCE_CURSOR, signed(cursor), term, signed(before));
         if moved != 1 {
             return Err(Error::LeaseLost);
         }

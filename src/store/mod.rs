@@ -2,43 +2,56 @@
 //!
 //! One SQL text runs on SQLite and on PostgreSQL (see [`sql`]); identifiers are made in Rust, times are
 //! parameters, and no statement reads a clock. Facts are written by the engine's commit alone; a courier
-//! only takes leases. On SQLite one process owns the file, by a lock beside it.
+//! only takes leases. On SQLite one process owns the file, by a lock beside it, in which it leaves a word while it
+//! is at work: whoever finds that word looks first whether the file is whole.
 
+mod backup;
 mod bell;
+mod check;
 mod commit;
 mod lease;
 mod migrate;
 mod outbox;
+mod partition;
+mod prune;
 mod read;
 mod replicas;
 mod requests;
+mod rollup;
 mod snapshot;
 pub mod sql;
 mod writer;
 
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::disk;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, Postgres, SqlitePool, Transaction};
 
 pub use bell::{Bell, Ring};
+pub use check::Checked;
 pub use commit::{Appended, Entry, Tx, Writes, idempotency_key};
 pub use lease::{ENGINE, Lease, Standing};
-pub use migrate::migrations;
+pub use migrate::{migrations, newest};
 pub use outbox::{Claimed, ClaimedWork, Listed, Lost, Share, Shut};
+pub use prune::{Class as Prunable, KEY_STRETCHES};
 pub use read::{ApprovalRow, AuditFilter, FeedRow};
 pub use replicas::Fellows;
 pub use requests::{Answered, Folded, Waiting};
+pub use rollup::Spender;
 use writer::{Writer, Writing};
 
 /// SQLite before this version can corrupt a WAL that is reset under load (fixed 2026-03-13).
 const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 /// Connections that read from SQLite; the one that writes is apart.
 const SQLITE_READERS: u32 = 4;
+/// Files up to this size, in bytes, are looked through at a start after an end in the middle of work: about 1 s.
+const CHECKED_AT_ONCE: u64 = 512 * 1024 * 1024;
 /// Connections to PostgreSQL.
 const POSTGRES_CONNECTIONS: u32 = 8;
 
@@ -79,6 +92,34 @@ pub enum Error {
     /// SQLite says that its file is damaged.
     #[error("the store is damaged: {0}")]
     Damaged(String),
+    /// The file is where locks and syncs do not hold.
+    #[error(
+        "{path} is on {kind}, a network file system, where locks and syncs cannot be relied on; put it on a local disk, or use PostgreSQL"
+    )]
+    Network {
+        /// The file.
+        path: PathBuf,
+        /// What kind of file system it is.
+        kind: &'static str,
+    },
+    /// The schema was changed by a newer version, in a way that this one cannot work with.
+    #[error(
+        "the store was changed by a newer sereno: it needs schema {needs}, and this version knows {knows}; install the newer version, or restore the copy that it made before"
+    )]
+    TooNew {
+        /// What the store needs.
+        needs: i64,
+        /// What we know.
+        knows: i64,
+    },
+    /// The World cannot be rebuilt.
+    #[error(
+        "there is no snapshot that this version can read, and the log begins only at {0}; start the version that wrote it, or restore a backup"
+    )]
+    Cut(i64),
+    /// A copy is not to be relied on.
+    #[error("the copy's audit is broken: {0}")]
+    Audit(String),
     /// This is done otherwise on PostgreSQL.
     #[error("this is for SQLite; a PostgreSQL database is copied with pg_dump")]
     NotSqlite,
@@ -108,9 +149,25 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::Database(said) if said.code().is_some_and(|code| is_corrupt(&code)) => {
                 Self::Damaged(format!("{}; restore a backup", said.message()))
             }
+            sqlx::Error::Database(said) if said.code().is_some_and(|code| code == NOT_A_DATABASE) => {
+                Self::Damaged("its file is no database any more; restore a backup".into())
+            }
             sqlx::Error::Database(said) if said.code().is_some_and(|code| code == UNDEFINED_TABLE) => Self::Empty,
             _ => Self::Sql(error),
         }
+    }
+}
+
+impl Error {
+    /// Whether the disk is full.
+    pub fn is_full(&self) -> bool {
+        let Self::Sql(sqlx::Error::Database(said)) = self else { return false };
+        said.code().is_some_and(|code| code == FULL)
+    }
+
+    /// Whether the store is damaged, so that nothing may be written to it any more. A file that never was a store is not.
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged(_))
     }
 }
 
@@ -130,6 +187,9 @@ const IDLE: &str = "idle_in_transaction_session_timeout";
 /// prepared statements behind.
 pub(crate) const BEGIN_POOLED: &str = "DEALLOCATE ALL; BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL statement_timeout = 30000; \
                             SET LOCAL idle_in_transaction_session_timeout = 10000";
+
+/// SQLite's `SQLITE_FULL`.
+const FULL: &str = "13";
 
 /// SQLite's `SQLITE_NOTADB`.
 const NOT_A_DATABASE: &str = "26";
@@ -207,7 +267,7 @@ pub(crate) use {execute, fetch, fetch_tx};
 pub struct Store {
     pub(crate) pool: Pool,
     /// Held as long as the store is open: a second process on the same file is refused.
-    _lock: Option<std::sync::Arc<File>>,
+    lock: Option<std::sync::Arc<File>>,
     path: Option<PathBuf>,
     /// Where the bells of other processes are heard.
     listens: Option<String>,
@@ -233,8 +293,10 @@ impl Store {
     /// As [`Store::open`].
     pub async fn open_with(url: &str, direct: Option<&str>) -> Result<Self> {
         let store = if let Some(path) = sqlite_path(url) {
-            let lock = lock(&path)?;
-            Self::sqlite(&path, true, Some(lock)).await?
+            let (lock, clean) = lock(&path)?;
+            let store = Self::sqlite(&path, true, Some(lock)).await?;
+            store.after(clean).await?;
+            store
         } else if is_postgres(url) {
             if let Some(direct) = direct {
                 let migrating = Self::postgres(direct, None).await?;
@@ -249,10 +311,23 @@ impl Store {
         if store.pooled && !store.is_migrated().await? {
             return Err(Error::Pooled);
         }
-        if !store.pooled {
+        if store.pooled {
+            store.check_compatible().await?;
+        } else {
             store.migrate().await?;
         }
         Ok(store)
+    }
+
+    /// After an end in the middle of work the file is looked through, unless that would take long.
+    async fn after(&self, clean: bool) -> Result<()> {
+        let Some(path) = self.path.as_deref().filter(|_| !clean) else { return Ok(()) };
+        let bytes = std::fs::metadata(path).map_or(0, |about| about.len());
+        if bytes > CHECKED_AT_ONCE {
+            tracing::warn!(bytes, "the last process did not end in order; `sereno db check` says whether all is whole");
+            return Ok(());
+        }
+        self.quick_check().await
     }
 
     /// Opens the store to read only; another process may be folding.
@@ -272,7 +347,7 @@ impl Store {
             Ok::<_, Error>(fetch!(self, sql::NEWEST_MIGRATION, [], |row| sqlx::Row::try_get::<i64, _>(row, "version")?))
         };
         match newest.await {
-            Ok(found) => Ok(found.first().copied() == migrations("postgres").last().map(|(version, ..)| *version)),
+            Ok(found) => Ok(found.first().copied() >= migrations("postgres").last().map(|(version, ..)| *version)),
             Err(Error::Empty) => Ok(false),
             Err(error) => Err(error),
         }
@@ -299,7 +374,7 @@ impl Store {
         let lock = lock.map(std::sync::Arc::new);
         Ok(Self {
             pool: Pool::Sqlite { read, write },
-            _lock: lock,
+            lock,
             path: Some(path.to_owned()),
             listens: None,
             pooled: false,
@@ -326,7 +401,7 @@ impl Store {
         let listens = direct.or((!pooled).then_some(url)).map(str::to_owned);
         Ok(Self {
             pool: Pool::Postgres(pool),
-            _lock: None,
+            lock: None,
             path: None,
             listens,
             pooled,
@@ -371,18 +446,6 @@ impl Store {
         })
     }
 
-    /// Copies a SQLite store to a new file, consistently, while it is in use.
-    ///
-    /// # Errors
-    /// When the store is no SQLite file, or the copy cannot be written.
-    pub async fn copy_to(&self, to: &Path) -> Result<()> {
-        let Pool::Sqlite { read, .. } = &self.pool else {
-            return Err(Error::NotSqlite);
-        };
-        sqlx::query(sql::VACUUM_INTO).bind(to.display().to_string()).execute(read).await?;
-        Ok(())
-    }
-
     /// Asks SQLite whether its file is whole.
     ///
     /// # Errors
@@ -399,6 +462,10 @@ impl Store {
             Pool::Sqlite { read, write } => {
                 read.close().await;
                 write.close().await;
+                if let Some(lock) = &self.lock {
+                    // If the word stays, the next start looks through the file once in vain.
+                    let _looked_for = lock.set_len(0);
+                }
             }
             Pool::Postgres(pool) => pool.close().await,
         }
@@ -496,14 +563,37 @@ pub fn hide_password(url: &str) -> String {
     }
 }
 
-fn lock(path: &Path) -> Result<File> {
+/// Takes a file for oneself without opening it, as long as the value lives.
+///
+/// # Errors
+/// When another process has it.
+pub fn own(path: &Path) -> Result<File> {
+    let (lock, clean) = lock(path)?;
+    if clean {
+        // Nothing is at work on it.
+        let _looked_for = lock.set_len(0);
+    }
+    Ok(lock)
+}
+
+/// Takes the lock of a file, and says whether its last holder had given it up in order.
+fn lock(path: &Path) -> Result<(File, bool)> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let lock = PathBuf::from(name);
     let failed = |error| Error::File { path: lock.clone(), error };
-    let file = File::create(&lock).map_err(failed)?;
+    if let Some(kind) = path.parent().filter(|p| !p.as_os_str().is_empty()).and_then(disk::network_file_system) {
+        return Err(Error::Network { path: path.to_owned(), kind });
+    }
+    let mut options = File::options();
+    let mut file = options.read(true).write(true).create(true).truncate(false).open(&lock).map_err(failed)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => {
+            let clean = file.metadata().map_err(failed)?.len() == 0;
+            // A disk that is full shall not keep the bot from starting: then only the check is missed.
+            let _noted = file.write_all(b"at work\n");
+            Ok((file, clean))
+        }
         Err(std::fs::TryLockError::WouldBlock) => Err(Error::Owned(path.to_owned())),
         Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
     }

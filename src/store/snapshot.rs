@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use super::{Result, Store, execute, fetch, sql};
+use super::{Error, Result, Store, execute, fetch, sql};
 use crate::core::input::Input;
 use crate::core::time::Ts;
 use crate::core::world::World;
@@ -20,8 +20,32 @@ impl Store {
             fetch!(self, sql::SELECT_SNAPSHOT, [i64::from(World::FORMAT)], |row| row.try_get::<Vec<u8>, _>("body")?);
         match rows.first() {
             Some(body) => Ok(World::read(body)?),
-            None => Ok(World::default()),
+            None => match self.log_first().await? {
+                Some((first, _)) if first > 1 => Err(Error::Cut(first.cast_signed())),
+                _ => Ok(World::default()),
+            },
         }
+    }
+
+    /// Every snapshot of our format, the oldest first, with its position.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn snapshots(&self) -> Result<Vec<(u64, Vec<u8>)>> {
+        Ok(fetch!(self, sql::SELECT_SNAPSHOTS, [i64::from(World::FORMAT)], |row| {
+            (row.try_get::<i64, _>("pos")?.cast_unsigned(), row.try_get::<Vec<u8>, _>("body")?)
+        }))
+    }
+
+    /// Where the log begins, and when that was; `None` when it is empty.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn log_first(&self) -> Result<Option<(u64, Ts)>> {
+        let first = fetch!(self, sql::SELECT_LOG_FIRST, [], |row| {
+            (row.try_get::<i64, _>("pos")?.cast_unsigned(), Ts(row.try_get("at")?))
+        });
+        Ok(first.into_iter().next())
     }
 
     /// A stretch of the log: entries after `after` up to `until`, as many as are read at once.

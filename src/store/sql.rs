@@ -83,8 +83,8 @@ macro_rules! batches {
 }
 
 batches! {
-    INSERT_SEEN = "INSERT INTO seen (key, at)", 2, "ON CONFLICT (key) DO NOTHING";
-    INSERT_SEEN_TOLD = "INSERT INTO seen (key, at)", 2, "ON CONFLICT (key) DO NOTHING RETURNING key";
+    INSERT_SEEN = "INSERT INTO seen (key, at, lasting)", 3, "ON CONFLICT (key) DO NOTHING";
+    INSERT_SEEN_TOLD = "INSERT INTO seen (key, at, lasting)", 3, "ON CONFLICT (key) DO NOTHING RETURNING key";
     INSERT_LOG = "INSERT INTO log (pos, at, body)", 3, "";
     UPSERT_CARD = "INSERT INTO cards (number, version, updated, body)", 4,
         "ON CONFLICT (number) DO UPDATE SET version = excluded.version, updated = excluded.updated, body = excluded.body";
@@ -99,6 +99,8 @@ batches! {
         "ON CONFLICT (name) DO UPDATE SET stage = excluded.stage, last_seen = excluded.last_seen, body = excluded.body";
     UPSERT_COST = "INSERT INTO costs (at, agent, model, task, calls, unpriced, input, output, cache_read, cache_write, micros)", 11,
         "ON CONFLICT (at, agent, model, task) DO UPDATE SET calls = excluded.calls, unpriced = excluded.unpriced, input = excluded.input, output = excluded.output, cache_read = excluded.cache_read, cache_write = excluded.cache_write, micros = excluded.micros";
+    UPSERT_HOUR = "INSERT INTO cost_hours (at, agent, family, task, calls, unpriced, input, output, cache_read, cache_write, micros)", 11,
+        "ON CONFLICT (at, agent, family, task) DO UPDATE SET calls = excluded.calls, unpriced = excluded.unpriced, input = excluded.input, output = excluded.output, cache_read = excluded.cache_read, cache_write = excluded.cache_write, micros = excluded.micros";
     UPSERT_ALERT = "INSERT INTO alerts (number, rule, state, since, body)", 5,
         "ON CONFLICT (number) DO UPDATE SET state = excluded.state, since = excluded.since, body = excluded.body";
     UPSERT_APPROVAL = "INSERT INTO approvals (number, code, runtime, external, state, asked, body)", 7,
@@ -114,6 +116,8 @@ batches! {
 pub const VACUUM_INTO: &str = "VACUUM INTO $1";
 /// Asks SQLite whether its file is whole.
 pub const QUICK_CHECK: &str = "PRAGMA quick_check(1)";
+/// Asks SQLite for rows that point at nothing.
+pub const FOREIGN_KEY_CHECK: &str = "PRAGMA foreign_key_check";
 
 /// Wakes processes on the same PostgreSQL database, because a request waits; SQLite has one process.
 pub const NOTIFY_REQUEST: &str = "NOTIFY sereno, 'request'";
@@ -153,8 +157,8 @@ statements! {
     RESIGN_LEASE = "UPDATE leases SET holder = '' WHERE name = $1 AND term = $2";
     /// From here on commits of older terms are refused.
     FENCE_ENGINE = "UPDATE engine SET term = $1 WHERE id = 1 RETURNING cursor";
-    /// Moves the cursor, if the lease is still ours.
-    ADVANCE_CURSOR = "UPDATE engine SET cursor = $1 WHERE id = 1 AND term = $2";
+    /// Moves the cursor, if the lease is still ours and it stands where we left it: so a position is written once.
+    ADVANCE_CURSOR = "UPDATE engine SET cursor = $1 WHERE id = 1 AND term = $2 AND cursor = $3";
     /// How far the log is folded, and under which term.
     SELECT_ENGINE = "SELECT term, cursor, policy FROM engine WHERE id = 1";
     /// Says where the policy was written down.
@@ -198,6 +202,78 @@ statements! {
     DELETE_SNAPSHOTS = "DELETE FROM snapshots WHERE pos < $1";
     /// Where the newest snapshot stands.
     SELECT_SNAPSHOT_POS = "SELECT pos FROM snapshots ORDER BY pos DESC LIMIT 1";
+
+    /// Where the log begins and ends, and how much there is.
+    SELECT_LOG_SPAN = "SELECT MIN(pos) AS first, MAX(pos) AS last, COUNT(*) AS rows FROM log";
+    /// The first entry of the log.
+    SELECT_LOG_FIRST = "SELECT pos, at FROM log ORDER BY pos LIMIT 1";
+    /// Where the older snapshot stands.
+    OLDEST_SNAPSHOT = "SELECT MIN(pos) AS pos FROM snapshots";
+    /// Every snapshot of a format, the oldest first.
+    SELECT_SNAPSHOTS = "SELECT pos, body FROM snapshots WHERE format = $1 ORDER BY pos";
+    /// Cuts the log behind a position and a time.
+    DELETE_LOG = "DELETE FROM log WHERE pos IN (SELECT pos FROM log WHERE pos <= $1 AND at < $2 ORDER BY pos LIMIT $3)";
+    /// Forgets old keys in a stretch of them.
+    DELETE_SEEN = "DELETE FROM seen WHERE key >= $1 AND key < $2 AND ((lasting = 0 AND at < $3) OR at < $4)";
+    /// Outbox rows that are done and old.
+    OLD_OUTBOX = "SELECT id FROM outbox WHERE state IN ('sent', 'dropped') AND updated < $1 LIMIT $2";
+    /// Removes one, if it still is.
+    DELETE_OUTBOX = "DELETE FROM outbox WHERE id = $1 AND state IN ('sent', 'dropped') AND updated < $2";
+    /// Sessions that were not heard of.
+    OLD_SESSIONS = "SELECT name FROM sessions WHERE last_seen < $1 LIMIT $2";
+    /// Removes one, if it still was not.
+    DELETE_SESSION = "DELETE FROM sessions WHERE name = $1 AND last_seen < $2";
+    /// Tasks that were not heard of.
+    OLD_TASKS = "SELECT name FROM tasks WHERE last_seen < $1 LIMIT $2";
+    /// Removes one, if it still was not.
+    DELETE_TASK = "DELETE FROM tasks WHERE name = $1 AND last_seen < $2";
+    /// Agents that were not heard of.
+    OLD_AGENTS = "SELECT name FROM agents WHERE last_seen < $1 LIMIT $2";
+    /// Removes one, if it still was not.
+    DELETE_AGENT = "DELETE FROM agents WHERE name = $1 AND last_seen < $2";
+    /// Alerts that are over.
+    OLD_ALERTS = "SELECT number FROM alerts WHERE state = 'resolved' AND since < $1 LIMIT $2";
+    /// Removes one, if it still is.
+    DELETE_ALERT = "DELETE FROM alerts WHERE number = $1 AND state = 'resolved' AND since < $2";
+    /// Approvals that are decided.
+    OLD_APPROVALS = "SELECT number FROM approvals WHERE state <> 'pending' AND asked < $1 LIMIT $2";
+    /// Removes one, if it still is.
+    DELETE_APPROVAL = "DELETE FROM approvals WHERE number = $1 AND state <> 'pending' AND asked < $2";
+    /// Sessions of the page that have ended.
+    OLD_SIGN_INS = "SELECT session FROM sign_ins WHERE expires < $1 LIMIT $2";
+    /// Removes one, if it still has.
+    DELETE_OLD_SIGN_IN = "DELETE FROM sign_ins WHERE session = $1 AND expires < $2";
+    /// Alerts that are not over, whose cards are kept.
+    SELECT_OPEN_ALERTS = "SELECT body FROM alerts WHERE state <> 'resolved'";
+    /// Approvals that wait, whose cards are kept.
+    SELECT_OPEN_APPROVALS = "SELECT body FROM approvals WHERE state = 'pending'";
+    /// Cards that have not changed, and of which nothing is on its way.
+    OLD_CARDS = "SELECT number FROM cards WHERE updated < $1 AND number NOT IN (SELECT c.card FROM outbox o JOIN copies c ON c.number = o.copy WHERE o.state NOT IN ('sent', 'dropped')) ORDER BY number LIMIT $2";
+    /// Removes one, if it still has not.
+    DELETE_CARD = "DELETE FROM cards WHERE number = $1 AND updated < $2";
+    /// Removes the copies of a card.
+    DELETE_COPIES = "DELETE FROM copies WHERE card = $1";
+    /// The beginning of the audit.
+    OLD_AUDIT = "SELECT seq, hash FROM audit WHERE at < $1 ORDER BY seq LIMIT $2";
+    /// Cuts it.
+    DELETE_AUDIT = "DELETE FROM audit WHERE seq <= $1";
+
+    /// From where on hours are not written.
+    SELECT_HOURS_MARK = "SELECT value FROM marks WHERE name = 'hours'";
+    /// An hour is written.
+    SET_HOURS_MARK = "UPDATE marks SET value = $1 WHERE name = 'hours'";
+    /// A quarter of an hour that is written in its hour has changed.
+    LOWER_HOURS_MARK = "UPDATE marks SET value = $1 WHERE name = 'hours' AND value > $1";
+    /// The first quarter of an hour from a time on.
+    NEXT_QUARTER = "SELECT MIN(at) AS at FROM costs WHERE at >= $1";
+    /// Quarters of an hour in a time.
+    SELECT_QUARTERS = "SELECT agent, model, task, CAST(COALESCE(SUM(calls), 0) AS BIGINT) AS calls, CAST(COALESCE(SUM(unpriced), 0) AS BIGINT) AS unpriced, CAST(COALESCE(SUM(input), 0) AS BIGINT) AS input, CAST(COALESCE(SUM(output), 0) AS BIGINT) AS output, CAST(COALESCE(SUM(cache_read), 0) AS BIGINT) AS cache_read, CAST(COALESCE(SUM(cache_write), 0) AS BIGINT) AS cache_write, CAST(COALESCE(SUM(micros), 0) AS BIGINT) AS micros FROM costs WHERE at >= $1 AND at < $2 GROUP BY agent, model, task";
+    /// Their sum.
+    SUM_QUARTERS = "SELECT CAST(COALESCE(SUM(calls), 0) AS BIGINT) AS calls, CAST(COALESCE(SUM(unpriced), 0) AS BIGINT) AS unpriced, CAST(COALESCE(SUM(input), 0) AS BIGINT) AS input, CAST(COALESCE(SUM(output), 0) AS BIGINT) AS output, CAST(COALESCE(SUM(cache_read), 0) AS BIGINT) AS cache_read, CAST(COALESCE(SUM(cache_write), 0) AS BIGINT) AS cache_write, CAST(COALESCE(SUM(micros), 0) AS BIGINT) AS micros FROM costs WHERE at >= $1 AND at < $2";
+    /// Hours in a time.
+    SELECT_HOURS = "SELECT agent, family, task, CAST(COALESCE(SUM(calls), 0) AS BIGINT) AS calls, CAST(COALESCE(SUM(unpriced), 0) AS BIGINT) AS unpriced, CAST(COALESCE(SUM(input), 0) AS BIGINT) AS input, CAST(COALESCE(SUM(output), 0) AS BIGINT) AS output, CAST(COALESCE(SUM(cache_read), 0) AS BIGINT) AS cache_read, CAST(COALESCE(SUM(cache_write), 0) AS BIGINT) AS cache_write, CAST(COALESCE(SUM(micros), 0) AS BIGINT) AS micros FROM cost_hours WHERE at >= $1 AND at < $2 GROUP BY agent, family, task";
+    /// Removes a quarter of an hour.
+    DELETE_QUARTER = "DELETE FROM costs WHERE at = $1";
 
     /// Changes an outbox row.
     SETTLE_OUTBOX = "UPDATE outbox SET state = $2, due = $3, error = $4, receipt = $5, updated = $6, expires = COALESCE($7, expires), held = $8, lease = NULL, lease_until = NULL WHERE id = $1";

@@ -98,11 +98,16 @@ impl Home {
     /// Starts `serve` and waits until it is ready. From then on the configuration names the port that it got.
     pub fn serve(&self, vars: &[(&str, &str)]) -> Serve {
         let mut serve = self.begin_serve(vars);
+        self.ready(&mut serve);
+        serve
+    }
+
+    /// Waits until a child is ready, and notes its port.
+    pub fn ready(&self, serve: &mut Serve) {
         let port = serve.address().rsplit(':').next().unwrap().parse().unwrap();
         self.port.store(port, Ordering::Relaxed);
         let text = std::fs::read_to_string(self.path("sereno.toml")).unwrap();
         self.write("sereno.toml", &text.replace("127.0.0.1:0", &format!("127.0.0.1:{port}")));
-        serve
     }
 
     /// Starts `serve`.
@@ -110,6 +115,15 @@ impl Home {
         let mut command = command(self.folder.path(), &["serve"]);
         command.envs(vars.iter().copied());
         Serve::begin(command)
+    }
+
+    /// Starts `serve` by another program, which gets the binary and its argument after its own. It must become the
+    /// binary, so that signals reach it.
+    pub fn begin_serve_by(&self, program: &str, args: &[&str]) -> Serve {
+        let mut by = Command::new(program);
+        by.args(args).args([env!("CARGO_BIN_EXE_sereno"), "serve"]).current_dir(self.folder.path());
+        by.env("NO_COLOR", "1").env("RUST_BACKTRACE", "0").stdin(Stdio::piped());
+        Serve::begin(by)
     }
 }
 
@@ -164,6 +178,20 @@ impl Serve {
                 Ok(line) => self.said.push(line),
                 Err(RecvTimeoutError::Disconnected) => panic!("it ended without `{text}`: {:#?}", self.said),
                 Err(RecvTimeoutError::Timeout) => panic!("it did not say `{text}`: {:#?}", self.said),
+            }
+        }
+    }
+
+    /// Waits until it is ready or has ended. Returns which.
+    pub fn is_ready(&mut self) -> bool {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.said.push(line),
+                Err(RecvTimeoutError::Disconnected) => return false,
+                Err(RecvTimeoutError::Timeout) => panic!("it does nothing: {:#?}", self.said),
+            }
+            if self.said.last().is_some_and(|line| line.contains(" ready ")) {
+                return true;
             }
         }
     }

@@ -80,6 +80,8 @@ fn the_defaults_alone_are_valid_and_name_every_key() {
         ("api", "[api]"),
         ("api.tokens", "[api.tokens.x]"),
         ("heartbeat", "[heartbeat]"),
+        ("retention", "[retention]"),
+        ("backup", "[backup]"),
     ];
     let mut missing = Vec::new();
     for (name, head) in sections {

@@ -3,9 +3,12 @@
 
 mod channels;
 mod courier;
+mod disk;
 mod outage;
 mod overload;
 pub mod proxy;
+mod restore;
+mod retention;
 mod time;
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};

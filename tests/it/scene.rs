@@ -23,7 +23,7 @@ use crate::sim::at;
 
 use fleet::SECRET;
 
-pub use fleet::{Fleet, SECRET_BYTES};
+pub use fleet::{Fleet, SECRET, SECRET_BYTES};
 pub use logs::{Line, Logs};
 pub use visitor::{Standing, Visitor};
 

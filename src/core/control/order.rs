@@ -151,7 +151,7 @@ impl ControlState {
         }
     }
 
-    pub(super) const fn is_final(self) -> bool {
+    pub(in crate::core) const fn is_final(self) -> bool {
         matches!(self, Self::Confirmed | Self::Failed | Self::Expired)
     }
 }

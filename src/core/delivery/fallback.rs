@@ -55,8 +55,16 @@ impl Fold<'_> {
         }
     }
 
+    /// Nobody waits for a copy any longer that still is on its way. What was given up was told somewhere else then,
+    /// and what is held may have arrived.
+    pub(in crate::core) fn patience_ends(&mut self, number: u64) {
+        if self.w.copies.get(&number).is_some_and(|copy| copy.outstanding.is_some()) {
+            self.fall_back(number);
+        }
+    }
+
     /// A copy has not been sent in time, or never will be: tells whoever it was for somewhere else.
-    pub(in crate::core) fn fall_back(&mut self, number: u64) {
+    pub(super) fn fall_back(&mut self, number: u64) {
         // What was told with others in one message is no longer on its way.
         let unsent = |copy: &&Copy| copy.sent == 0 && (copy.outstanding.is_some() || copy.dead.is_some());
         let Some(copy) = self.w.copies.get(&number).filter(unsent) else { return };

@@ -224,6 +224,24 @@ impl Fold<'_> {
         self.count_dead();
     }
 
+    /// Keeps a row back until a person retries or drops it: it may have happened already.
+    pub fn hold(&mut self, number: u64, id: &str) {
+        let why = "the store was restored: it may have been sent before";
+        let at = self.at;
+        self.settle(id, RowState::Held, at, Some(why.to_owned()), None);
+        if let Some(waits) = self.w.outstanding.get_mut(id) {
+            waits.dead = true;
+            waits.since = at;
+        }
+        let Some(copy) = self.w.copies.get_mut(&number) else { return };
+        copy.outstanding = None;
+        copy.dead = Some(why.to_owned());
+        let (card, to) = (copy.card, copy.to.label());
+        self.out.changed.copies.insert(number);
+        self.note_on_subject(card, Reason::Held { to });
+        self.release_children(number, true);
+    }
+
     fn has_moved(&mut self, number: u64, outcome: &SendOutcome, target: &str) {
         let Some(copy) = self.w.copies.get_mut(&number) else { return };
         let from = copy.to.label();

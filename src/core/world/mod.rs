@@ -142,6 +142,9 @@ pub struct World {
     pub audit: ChainHead,
     /// Where identifiers stand.
     pub counters: Counters,
+    /// How often the store was brought back from a copy, counted from 1; 0 before the first time.
+    #[serde(default)]
+    pub epoch: u64,
     /// Rules of the policy, compiled.
     #[serde(skip)]
     pub rules: Arc<RuleBook>,

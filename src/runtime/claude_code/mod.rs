@@ -150,7 +150,7 @@ impl Runtime for ClaudeCode {
             return Err(Refused::Wrong);
         }
         let id = request.header(DELIVERY).filter(|id| !id.is_empty() && id.len() <= 128);
-        Ok(Verified { id: id.map(str::to_owned) })
+        Ok(Verified { id: id.map(str::to_owned), timed: false })
     }
 
     fn decode(&self, request: &Inbound<'_>, id: Option<&str>, now: Ts) -> Result<Decoded, BadBody> {

@@ -25,6 +25,8 @@ const COMMANDS: &[&[&str]] = &[
     &["commands", "generate"],
     &["commands", "check"],
     &["backup"],
+    &["restore"],
+    &["db", "check"],
     &["completions"],
 ];
 

@@ -111,6 +111,7 @@ fn reasons() -> Vec<Reason> {
         R::SendRetried { to: to(), error: text(), due: at, uncertain: true },
         R::SendRetried { to: to(), error: text(), due: at, uncertain: false },
         R::SendDead { to: to(), error: text() },
+        R::Held { to: to() },
         R::TargetMoved { from: to(), to: "tg:78".into() },
         R::FellBack { from: to(), to: "page:ana".into() },
         R::Collapsed { to: to() },
@@ -176,6 +177,9 @@ fn reasons() -> Vec<Reason> {
         R::NothingToDo,
         R::LinkInvalid,
         R::RowsDone { count: 3 },
+        R::StoreTrouble { error: "database or disk is full".into() },
+        R::DiskFull,
+        R::Restored,
         R::Done,
     ]
 }

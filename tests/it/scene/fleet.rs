@@ -49,7 +49,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    pub(super) async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let fleet = Self { address: listener.local_addr().unwrap(), state: Arc::default() };
         let router = Router::new().route("/control", post(control)).with_state(fleet.clone());

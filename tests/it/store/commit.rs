@@ -25,7 +25,7 @@ async fn written(store: &Store, sim: &Sim) -> Tx {
     let entries: Vec<Entry> =
         sim.log.iter().map(|i| Entry { pos: i.pos, at: i.at, body: serde_json::to_string(&i.body).unwrap() }).collect();
     let mut tx = store.begin_commit().await.unwrap();
-    let keys: Vec<[u8; 16]> = (0..100).map(|n: u32| idempotency_key("night", &n.to_string())).collect();
+    let keys: Vec<_> = (0..100).map(|n: u32| (idempotency_key("night", &n.to_string()), false)).collect();
     let fresh = tx.note_keys(&keys, sim.now).await.unwrap();
     assert_eq!(fresh.len(), 100, "nothing was kept of an earlier try");
     tx.append(&entries).await.unwrap();
@@ -39,12 +39,12 @@ async fn a_commit_that_fails_leaves_nothing(db: Database) {
     let lease = store.seize_engine("me", sim.now).await.unwrap();
     let before = db.dump().await;
     let mut tx = written(&store, &sim).await;
-    let again = Entry { pos: 1, at: Ts(0), body: "{}".into() };
+    let again = Entry { pos: 1, at: sim.log[0].at, body: "{}".into() };
     assert!(matches!(tx.append(&[again]).await, Err(Error::Sql(_))), "a position is taken once");
     drop(tx);
     assert_eq!(db.dump().await, before);
 
-    written(&store, &sim).await.commit(sim.world.pos, lease.term).await.unwrap();
+    written(&store, &sim).await.commit(0, sim.world.pos, lease.term).await.unwrap();
     let after = db.dump().await;
     for table in ["seen", "log", "outbox", "cards", "copies", "audit", "agents", "sessions", "tasks", "costs"] {
         assert!(after[table].len() > before[table].len(), "{table}");
@@ -58,10 +58,13 @@ async fn a_commit_under_an_old_term_leaves_nothing(db: Database) {
     let new = store.seize_engine("new", sim.now).await.unwrap();
     assert!(new.term > old.term);
     let before = db.dump().await;
-    let refused = written(&store, &sim).await.commit(sim.world.pos, old.term).await;
+    let refused = written(&store, &sim).await.commit(0, sim.world.pos, old.term).await;
     assert!(matches!(refused, Err(Error::LeaseLost)), "{refused:?}");
     assert_eq!(db.dump().await, before);
-    written(&store, &sim).await.commit(sim.world.pos, new.term).await.unwrap();
+    let refused = written(&store, &sim).await.commit(7, sim.world.pos, new.term).await;
+    assert!(matches!(refused, Err(Error::LeaseLost)), "not where the log is: {refused:?}");
+    assert_eq!(db.dump().await, before);
+    written(&store, &sim).await.commit(0, sim.world.pos, new.term).await.unwrap();
 }
 
 async fn an_input_that_comes_twice_counts_once(db: Database) {

@@ -39,7 +39,7 @@ async fn every_key_counts_once_in_any_company(db: Database) {
 
 async fn a_commit_that_is_given_up_notes_no_key(db: Database) {
     let store = db.open().await;
-    let (keys, at) = ([[1; 16], [2; 16]], Ts(5));
+    let (keys, at) = ([([1; 16], false), ([2; 16], true)], Ts(5));
     for dropped in [true, false] {
         let mut tx = store.begin_commit().await.unwrap();
         assert!(tx.note_new_keys(&keys, at).await.unwrap());

@@ -1,0 +1,39 @@
+-- Storage life: how long a key is kept, and cost by the hour.
+
+-- Whether a key is kept for long, because its source signs no time; unknown, and so kept, for older ones.
+ALTER TABLE seen ADD COLUMN lasting BIGINT NOT NULL DEFAULT 1;
+
+-- Cost by the hour and the family of a model: the history behind the quarters of an hour in costs.
+CREATE TABLE cost_hours (
+    at BIGINT NOT NULL,
+    agent TEXT NOT NULL,
+    family TEXT NOT NULL,
+    task TEXT NOT NULL,
+    calls BIGINT NOT NULL,
+    unpriced BIGINT NOT NULL,
+    input BIGINT NOT NULL,
+    output BIGINT NOT NULL,
+    cache_read BIGINT NOT NULL,
+    cache_write BIGINT NOT NULL,
+    micros BIGINT NOT NULL,
+    PRIMARY KEY (at, agent, family, task)
+);
+
+-- How far a work in the background has come, by its name.
+CREATE TABLE marks (
+    name TEXT NOT NULL PRIMARY KEY,
+    value BIGINT NOT NULL
+);
+INSERT INTO marks (name, value) VALUES ('hours', 0);
+
+-- The log by time. What is in it stays where it is, as the partition for everything that has no other; partitions
+-- of whole days are made ahead by whoever folds, and dropped whole.
+ALTER TABLE log RENAME TO log_other;
+ALTER TABLE log_other DROP CONSTRAINT log_pkey;
+CREATE TABLE log (
+    pos BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (pos, at)
+) PARTITION BY RANGE (at);
+ALTER TABLE log ATTACH PARTITION log_other DEFAULT;

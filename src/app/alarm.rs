@@ -1,0 +1,73 @@
+//! What people must know although nothing can be stored: told from memory, straight through the channels.
+//!
+//! It is the one way out that is not the outbox. At most one notice of a kind in ten minutes, because nobody
+//! remembers for us what was told.
+
+use std::collections::HashMap;
+
+use crate::channel::Outgoing;
+use crate::core::message::{Content, NoticeView};
+use crate::core::reason::Reason;
+use crate::core::route::{self, Destination};
+use crate::core::time::{Span, Ts};
+use crate::engine::DiskLevel;
+use crate::http::Shared;
+use crate::render::{RENDERER, Reader};
+use crate::stop::Stop;
+
+/// Between two notices of one kind.
+const QUIET: Span = Span::mins(10);
+
+/// Tells of trouble with the store and of a disk that runs full, until `stop` is told.
+pub async fn run(door: Shared, mut stop: Stop) {
+    let (mut trouble, mut disk) = (door.progress.trouble.clone(), door.log.disk().subscribe());
+    let mut told: HashMap<&'static str, Ts> = HashMap::new();
+    loop {
+        let error = trouble.borrow_and_update().clone();
+        let level = *disk.borrow_and_update();
+        let news = [
+            error.map(|error| ("store", Reason::StoreTrouble { error })),
+            (level == DiskLevel::Scarce).then_some(("disk", Reason::DiskFull)),
+        ];
+        for (kind, reason) in news.into_iter().flatten() {
+            let now = door.sources.now();
+            if told.get(kind).is_none_or(|at| now.since(*at) >= QUIET) {
+                told.insert(kind, now);
+                tell(&door, reason).await;
+            }
+        }
+        tokio::select! {
+            () = stop.asked() => return,
+            changed = trouble.changed() => if changed.is_err() { return },
+            changed = disk.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Sends a notice to everybody who may act, through every channel that reaches them.
+pub async fn tell(door: &Shared, reason: Reason) {
+    let (policy, now) = (door.progress.policy.borrow().clone(), door.sources.now());
+    let content = Content::Notice(NoticeView { reason, refused: true, trouble: true });
+    let id = format!("alarm_{:x}", now.0);
+    for to in route::deciders(&policy) {
+        let Some(channel) = door.channels.get(&to.channel) else { continue };
+        let Ok(doc) = RENDERER.draw(&content, &reader(&policy, &to), now) else { continue };
+        let out = Outgoing {
+            id: id.clone(),
+            copy: 0,
+            target: to.target.clone(),
+            doc,
+            buttons: Vec::new(),
+            silent: false,
+            under: None,
+        };
+        let verdict = channel.send(&out).await;
+        tracing::warn!(to = to.label(), ?verdict, "told from memory");
+    }
+}
+
+fn reader(policy: &crate::core::policy::Policy, to: &Destination) -> Reader {
+    let person = to.person.as_ref().and_then(|name| policy.people.get(name));
+    let (lang, tz) = person.map_or((policy.lang, &policy.tz), |person| (person.lang, &person.tz));
+    Reader { lang, tz: tz.clone(), whole: true }
+}
