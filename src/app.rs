@@ -24,7 +24,7 @@ use crate::core::reason::Reason;
 use crate::core::time::Span;
 use crate::courier::Courier;
 use crate::disk;
-use crate::engine::{AppendError, Keeper, Log, NewInput, Stopped, watch_clock};
+use crate::engine::{AppendError, Claim, Keeper, Log, NewInput, Stopped, watch_clock};
 use crate::health::Health;
 use crate::http::{self, Door, Limits, Shared};
 use crate::stop::{Stop, Stopper};
@@ -128,32 +128,7 @@ impl App {
             health,
         };
         let back = (back_stopper, tokio::spawn(courier.run(back_stop)));
-        let mut front = vec![
-            tokio::spawn(http::serve::serve(
-                listener,
-                http::router(door.clone()),
-                sources.entropy.clone(),
-                front_stop.clone(),
-            )),
-            tokio::spawn(door.receiver().run(channels, claim, front_stop.clone())),
-            tokio::spawn(watch_clock(sources.clock.clone(), log.clone(), front_stop.clone())),
-            tokio::spawn(sweep_abandoned(door.clone(), front_stop.clone())),
-            tokio::spawn(heartbeat::run(config.file.heartbeat.clone(), address, door.clone(), front_stop.clone())),
-            tokio::spawn(alarm::run(door.clone(), front_stop.clone())),
-        ];
-        front.push(tokio::spawn(retention::run(
-            store.clone(),
-            sources.clone(),
-            config.retention(),
-            door.progress.clone(),
-            front_stop.clone(),
-        )));
-        if let Some(path) = store.path() {
-            front.push(tokio::spawn(disk::watch(path.to_owned(), sources.clone(), log.clone(), front_stop.clone())));
-            if let Some((folder, plan)) = config.backups() {
-                front.push(tokio::spawn(backups::run(store.clone(), sources.clone(), folder, plan, front_stop)));
-            }
-        }
+        let front = start_front(config, (listener, address), &door, claim, &front_stop);
         Ok(Self { door, address, log, sources, store, front: (front_stopper, front), back, engine })
     }
 
@@ -203,6 +178,35 @@ impl App {
         self.store.close().await;
         why
     }
+}
+
+/// Starts what takes things in and what looks after the store: all of it ends before the courier does.
+fn start_front(
+    config: &Config,
+    (listener, address): (TcpListener, SocketAddr),
+    door: &Shared,
+    claim: Claim,
+    stop: &Stop,
+) -> Vec<JoinHandle<()>> {
+    let (store, sources, log) = (door.store.clone(), door.sources.clone(), door.log.clone());
+    let beat = config.file.heartbeat.clone();
+    let router = http::router(door.clone());
+    let mut front = vec![
+        tokio::spawn(door.receiver().run(door.channels.clone(), claim, stop.clone())),
+        tokio::spawn(watch_clock(sources.clock.clone(), log.clone(), stop.clone())),
+        tokio::spawn(sweep_abandoned(door.clone(), stop.clone())),
+        tokio::spawn(heartbeat::run(beat, address, door.clone(), stop.clone())),
+        tokio::spawn(alarm::run(door.clone(), stop.clone())),
+        tokio::spawn(retention::run(door.clone(), config.retention(), stop.clone())),
+        tokio::spawn(http::serve::serve(listener, router, sources.entropy.clone(), stop.clone())),
+    ];
+    if let Some(path) = store.path() {
+        front.push(tokio::spawn(disk::watch(path.to_owned(), sources.clone(), log, stop.clone())));
+    }
+    if let Some((folder, plan)) = config.backups().filter(|_| store.is_exclusive()) {
+        front.push(tokio::spawn(backups::run(store, sources, folder, plan, stop.clone())));
+    }
+    front
 }
 
 /// The metrics of the process; there is one recorder, however many parts use it.

@@ -13,6 +13,7 @@ use crate::clock::Sources;
 use crate::core::time::Span;
 use crate::engine::{DiskLevel, Log};
 use crate::stop::Stop;
+use crate::store::{beside, folder_of};
 
 const MIB: u64 = 1024 * 1024;
 /// How often the room is looked at.
@@ -20,40 +21,16 @@ const EVERY: Span = Span::secs(5);
 /// What the ballast holds back on a disk that is not small.
 const BALLAST: u64 = 32 * MIB;
 
-/// How much room is left, from the best to the worst.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Room {
-    /// Enough.
-    #[default]
-    Plenty,
-    /// Less than 15 %: it is logged, so that somebody looks in time.
-    Low,
-    /// Less than 5 % or 256 MiB: only decisions are taken in, and people are told.
-    Scarce,
-    /// Less than 64 MiB: the same, and there is hardly room to record it.
-    Gone,
-}
-
-impl Room {
-    /// What `free` bytes of `total` mean.
-    pub fn of(free: u64, total: u64) -> Self {
-        if free < (64 * MIB).min(total / 32) {
-            Self::Gone
-        } else if free < total / 20 || free < (256 * MIB).min(total / 8) {
-            Self::Scarce
-        } else if free < total / 100 * 15 {
-            Self::Low
-        } else {
-            Self::Plenty
-        }
-    }
-
-    /// What is refused for want of it.
-    pub const fn level(self) -> DiskLevel {
-        match self {
-            Self::Plenty | Self::Low => DiskLevel::Plenty,
-            Self::Scarce | Self::Gone => DiskLevel::Scarce,
-        }
+/// What it means that `free` bytes of `total` are left.
+pub fn level(free: u64, total: u64) -> DiskLevel {
+    if free < (64 * MIB).min(total / 32) {
+        DiskLevel::Scarce
+    } else if free < (total / 20).max((256 * MIB).min(total / 8)) {
+        DiskLevel::Low
+    } else if free < total / 100 * 15 {
+        DiskLevel::Tight
+    } else {
+        DiskLevel::Plenty
     }
 }
 
@@ -102,9 +79,7 @@ pub struct Ballast(PathBuf);
 impl Ballast {
     /// The ballast of a store.
     pub fn of(store: &Path) -> Self {
-        let mut name = store.as_os_str().to_owned();
-        name.push(".ballast");
-        Self(name.into())
+        Self(beside(store, ".ballast"))
     }
 
     /// Takes the room, unless it is taken or there is not plenty.
@@ -112,9 +87,9 @@ impl Ballast {
     /// # Errors
     /// When the disk refuses.
     pub fn take(&self) -> io::Result<()> {
-        let (free, total) = space(self.0.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
+        let (free, total) = space(folder_of(&self.0))?;
         let size = BALLAST.min(total / 64);
-        if self.0.exists() || Room::of(free.saturating_sub(size), total) != Room::Plenty {
+        if self.0.exists() || level(free.saturating_sub(size), total) != DiskLevel::Plenty {
             return Ok(());
         }
         let written = self.fill(size);
@@ -144,21 +119,21 @@ impl Ballast {
 /// there is plenty.
 pub async fn watch(store: PathBuf, sources: Sources, log: Log, mut stop: Stop) {
     let ballast = Ballast::of(&store);
-    let mut before = Room::default();
+    let mut before = DiskLevel::default();
     loop {
         let found = space(&store).map(|(free, total)| {
             #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
             metrics::gauge!("sereno_disk_free_bytes").set(free as f64);
-            Room::of(free, total)
+            level(free, total)
         });
         match found {
             Ok(now) => {
-                log.disk().send_replace(now.level());
+                log.disk().send_replace(now);
                 if now > before {
-                    tracing::warn!(room = ?now, "the disk of the store runs full");
+                    tracing::warn!(level = ?now, "the disk of the store runs full");
                 }
                 before = now;
-                if now == Room::Plenty {
+                if now == DiskLevel::Plenty {
                     let ballast = ballast.clone();
                     let taken = tokio::task::spawn_blocking(move || ballast.take()).await;
                     if let Ok(Err(error)) = taken {

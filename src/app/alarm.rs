@@ -15,31 +15,45 @@ use crate::http::Shared;
 use crate::render::{RENDERER, Reader};
 use crate::stop::Stop;
 
+/// Trouble that ends before is over when somebody looks: a database that is started again, one commit that failed.
+const PATIENCE: Span = Span::secs(10);
+/// Trouble that comes back before is the same: a full disk takes small commits for a while.
+const SAME: Span = Span::mins(1);
 /// Between two notices of one kind.
 const QUIET: Span = Span::mins(10);
 
 /// Tells of trouble with the store and of a disk that runs full, until `stop` is told.
 pub async fn run(door: Shared, mut stop: Stop) {
-    let (mut trouble, mut disk) = (door.progress.trouble.clone(), door.log.disk().subscribe());
+    let (mut trouble, mut level) = (door.progress.trouble.clone(), door.log.disk().subscribe());
     let mut told: HashMap<&'static str, Ts> = HashMap::new();
+    // When the trouble began, and when it was seen last.
+    let mut spell: Option<(Ts, Ts)> = None;
     loop {
+        let now = door.sources.now();
         let error = trouble.borrow_and_update().clone();
-        let level = *disk.borrow_and_update();
-        let news = [
-            error.map(|error| ("store", Reason::StoreTrouble { error })),
-            (level == DiskLevel::Scarce).then_some(("disk", Reason::DiskFull)),
-        ];
-        for (kind, reason) in news.into_iter().flatten() {
-            let now = door.sources.now();
+        if error.is_some() {
+            let began = spell.filter(|(_, last)| now.since(*last) < SAME).map_or(now, |(began, _)| began);
+            spell = Some((began, now));
+        }
+        let lasts = spell.is_some_and(|(began, _)| now.since(began) >= PATIENCE);
+        let disk = match *level.borrow_and_update() {
+            DiskLevel::Plenty | DiskLevel::Tight => None,
+            DiskLevel::Low => Some(("disk.low", Reason::DiskLow)),
+            DiskLevel::Scarce => Some(("disk.full", Reason::DiskFull)),
+        };
+        let store = error.filter(|_| lasts).map(|error| ("store", Reason::StoreTrouble { error }));
+        for (kind, reason) in [store, disk].into_iter().flatten() {
             if told.get(kind).is_none_or(|at| now.since(*at) >= QUIET) {
                 told.insert(kind, now);
                 tell(&door, reason).await;
             }
         }
+        let again = if trouble.borrow().is_some() { PATIENCE } else { QUIET };
         tokio::select! {
             () = stop.asked() => return,
             changed = trouble.changed() => if changed.is_err() { return },
-            changed = disk.changed() => if changed.is_err() { return },
+            changed = level.changed() => if changed.is_err() { return },
+            () = door.sources.clock.sleep(again) => {}
         }
     }
 }

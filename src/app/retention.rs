@@ -3,12 +3,11 @@
 //!
 //! Only the process that folds does it: each round asks first whether this is that one.
 
-use crate::clock::Sources;
 use crate::config::Retention;
 use crate::core::time::{Span, Ts};
-use crate::engine::Progress;
+use crate::http::Shared;
 use crate::stop::Stop;
-use crate::store::{self, KEY_STRETCHES, Prunable, Store};
+use crate::store::{self, KEY_STRETCHES, Prunable};
 
 /// Between two rounds.
 const EVERY: Span = Span::mins(10);
@@ -20,18 +19,18 @@ const PAUSE: Span = Span(50);
 const STRETCHES: u32 = 128;
 
 /// Prunes until `stop` is told, whenever this process folds.
-pub async fn run(store: Store, sources: Sources, keep: Retention, progress: Progress, mut stop: Stop) {
-    let mut round = Round { store, sources, keep, progress, stretch: 0, stop: stop.clone() };
+pub async fn run(door: Shared, keep: Retention, mut stop: Stop) {
+    let mut round = Round { door, keep, stretch: 0, stop: stop.clone() };
     let mut wait = FIRST;
     loop {
         tokio::select! {
             () = stop.asked() => return,
-            () = round.sources.clock.sleep(wait) => {}
+            () = round.door.sources.clock.sleep(wait) => {}
         }
         wait = EVERY;
-        let term = *round.progress.term.borrow();
+        let term = *round.door.progress.term.borrow();
         let Some(term) = term else { continue };
-        if !round.store.is_term(term).await.unwrap_or(false) {
+        if !round.door.store.is_term(term).await.unwrap_or(false) {
             continue;
         }
         if let Err(error) = round.go().await {
@@ -41,21 +40,19 @@ pub async fn run(store: Store, sources: Sources, keep: Retention, progress: Prog
 }
 
 struct Round {
-    store: Store,
-    sources: Sources,
+    door: Shared,
     keep: Retention,
-    progress: Progress,
     stretch: u32,
     stop: Stop,
 }
 
 impl Round {
     async fn go(&mut self) -> store::Result<()> {
-        let now = self.sources.now();
-        self.store.make_partitions(now).await?;
-        let policy = self.progress.policy.borrow().clone();
+        let now = self.door.sources.now();
+        self.door.store.make_partitions(now).await?;
+        let policy = self.door.progress.policy.borrow().clone();
         let family = |model: &str| policy.price_of(model).family.to_owned();
-        while !self.stop.is_asked() && self.store.roll_hour(now, &family).await? {
+        while !self.stop.is_asked() && self.door.store.roll_hour(now, &family).await? {
             self.pause().await;
         }
         for (class, before) in self.keep.limits(now) {
@@ -66,7 +63,7 @@ impl Round {
                 return Ok(());
             }
             let (before, lasting_before) = self.keep.keys(now);
-            let gone = self.store.prune_keys(self.stretch, before, lasting_before).await?;
+            let gone = self.door.store.prune_keys(self.stretch, before, lasting_before).await?;
             metrics::counter!("sereno_pruned_total", "class" => "keys").increment(gone);
             self.stretch = (self.stretch + 1) % KEY_STRETCHES;
             self.pause().await;
@@ -78,13 +75,13 @@ impl Round {
     async fn pause(&mut self) {
         tokio::select! {
             () = self.stop.asked() => {}
-            () = self.sources.clock.sleep(PAUSE) => {}
+            () = self.door.sources.clock.sleep(PAUSE) => {}
         }
     }
 
     async fn prune(&mut self, class: Prunable, before: Ts) -> store::Result<()> {
         while !self.stop.is_asked() {
-            let gone = self.store.prune(class, before).await?;
+            let gone = self.door.store.prune(class, before).await?;
             if gone == 0 {
                 break;
             }

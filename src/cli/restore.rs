@@ -17,7 +17,7 @@ use crate::core::input::Body;
 use crate::core::time::Span;
 use crate::engine::{Claim, Engine, Log, NewInput, Told};
 use crate::stop::Stopper;
-use crate::store::{Bell, ENGINE, Error, Store, sqlite_path};
+use crate::store::{Bell, ENGINE, Error, Store, beside, folder_of, sqlite_path};
 
 /// Arguments of `restore`.
 #[derive(Debug, ClapArgs)]
@@ -86,19 +86,12 @@ async fn change_places(from: &Path, to: &Path, lives: Span) -> Result<(u64, Opti
             }
         }
         std::fs::rename(&ready, to)?;
-        let folder = to.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::File::open(folder)?.sync_all()
+        std::fs::File::open(folder_of(to))?.sync_all()
     };
     moved().map_err(|error| Failure::No(format!("{}: {error}", to.display())))?;
     let _not_needed = std::fs::remove_file(beside(&ready, ".lock"));
     drop(owned);
     Ok((epoch, kept))
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 /// Where the audit stood that is replaced, as far as it can still be read.

@@ -373,6 +373,8 @@ pub enum Reason {
         error: String,
     },
     /// The disk of the store runs full.
+    DiskLow,
+    /// The disk of the store is nearly full.
     DiskFull,
     /// The store was brought back from a copy: what was open in it is not open any more.
     Restored,

@@ -74,7 +74,9 @@ pub enum DiskLevel {
     /// Enough.
     #[default]
     Plenty,
-    /// Telemetry is refused.
+    /// Enough for now: it is logged, so that somebody looks in time.
+    Tight,
+    /// Telemetry is refused, and people are told.
     Low,
     /// Everything is refused but decisions.
     Scarce,

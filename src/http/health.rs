@@ -46,6 +46,7 @@ pub async fn standing(door: &Shared) -> Standing {
     }
     match *door.log.disk().borrow() {
         DiskLevel::Plenty => {}
+        DiskLevel::Tight => standing.notes.push("disk: less than 15 % is free".into()),
         DiskLevel::Low => standing.notes.push("disk: low; telemetry is refused".into()),
         DiskLevel::Scarce => standing.why_not.push("disk: scarce; only decisions are taken".into()),
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Error, Pool, Result, Store, sql};
+use super::{Error, Pool, Result, Store, beside, make_private, sql};
 use crate::core::audit::ChainHead;
 
 impl Store {
@@ -14,6 +14,7 @@ impl Store {
         let Pool::Sqlite { read, .. } = &self.pool else {
             return Err(Error::NotSqlite);
         };
+        make_private(to)?;
         sqlx::query(sql::VACUUM_INTO).bind(to.display().to_string()).execute(read).await?;
         Ok(())
     }
@@ -36,10 +37,8 @@ impl Store {
         };
         let copied = copied.await;
         for suffix in ["-wal", "-shm"] {
-            let mut name = to.as_os_str().to_owned();
-            name.push(suffix);
             // A reader leaves them behind only when they are empty.
-            let _gone = std::fs::remove_file(name);
+            let _gone = std::fs::remove_file(beside(to, suffix));
         }
         if copied.is_err() {
             let _gone = std::fs::remove_file(to);

@@ -83,14 +83,11 @@ impl Store {
     }
 
     async fn check_log(&self) -> Result<std::result::Result<String, String>> {
-        let spans = fetch!(self, sql::SELECT_LOG_SPAN, [], |row| (
-            row.try_get::<Option<i64>, _>("first")?.unwrap_or(1),
-            row.try_get::<Option<i64>, _>("last")?.unwrap_or(0),
-            row.try_get::<i64, _>("rows")?,
-        ));
-        let (first, last, rows) = spans.first().copied().unwrap_or((1, 0, 0));
-        let cursors = fetch!(self, sql::SELECT_ENGINE, [], |row| row.try_get::<i64, _>("cursor")?);
-        let cursor = cursors.first().copied().unwrap_or(0);
+        let found = fetch!(self, sql::SELECT_LOG_SPAN, [], |row| {
+            let number = |name: &str| row.try_get::<i64, _>(name);
+            (number("first")?, number("last")?, number("rows")?, number("cursor")?)
+        });
+        let (first, last, rows, cursor) = found.first().copied().unwrap_or((1, 0, 0, 0));
         if rows != last - first + 1 {
             return Ok(Err(format!("the log has gaps: {rows} entries from {first} to {last}")));
         }
@@ -119,7 +116,7 @@ impl Store {
                 continue;
             };
             let folded = match world.take() {
-                Some(before) if before.pos + 1 >= first => Some(self.folded(before, pos).await?),
+                Some(before) if before.pos + 1 >= first => Some(self.fold_on(before, pos).await?),
                 _ => None,
             };
             found.push(match folded {
@@ -134,7 +131,7 @@ impl Store {
         Ok(found)
     }
 
-    async fn folded(&self, mut world: World, until: u64) -> Result<World> {
+    async fn fold_on(&self, mut world: World, until: u64) -> Result<World> {
         while world.pos < until {
             let stretch = self.log_after(world.pos, until).await?;
             if stretch.is_empty() {

@@ -1,12 +1,12 @@
 //! Migrations: one folder per database, mirrored names, additive.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use include_dir::{Dir, include_dir};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-use super::{Error, Pool, Result, Store};
+use super::{Error, Pool, Result, Store, beside};
 
 static FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/migrations");
 
@@ -93,9 +93,7 @@ impl Store {
     }
 
     async fn back_up_before(&self, path: &Path, version: i64) -> Result<()> {
-        let mut to = path.as_os_str().to_owned();
-        to.push(format!(".before-{version:04}"));
-        let to = PathBuf::from(to);
+        let to = beside(path, &format!(".before-{version:04}"));
         if to.exists() {
             return Ok(());
         }

@@ -2,13 +2,15 @@
 //!
 //! One SQL text runs on SQLite and on PostgreSQL (see [`sql`]); identifiers are made in Rust, times are
 //! parameters, and no statement reads a clock. Facts are written by the engine's commit alone; a courier
-//! only takes leases. On SQLite one process owns the file, by a lock beside it, in which it leaves a word while it
-//! is at work: whoever finds that word looks first whether the file is whole.
+//! only takes leases. On SQLite one process owns the file.
 
+mod address;
 mod backup;
 mod bell;
 mod check;
 mod commit;
+mod error;
+mod file;
 mod lease;
 mod migrate;
 mod outbox;
@@ -23,19 +25,23 @@ pub mod sql;
 mod writer;
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::disk;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{PgPool, Postgres, SqlitePool, Transaction};
 
+use address::is_postgres;
+pub use address::{check_url, hide_password, sqlite_path, with_password};
 pub use bell::{Bell, Ring};
 pub use check::Checked;
 pub use commit::{Appended, Entry, Tx, Writes, idempotency_key};
+use error::NOT_A_DATABASE;
+pub use error::{Error, Result};
+pub use file::{beside, check_sqlite, folder_of, own, sqlite_options};
+use file::{lock, make_private};
 pub use lease::{ENGINE, Lease, Standing};
 pub use migrate::{migrations, newest};
 pub use outbox::{Claimed, ClaimedWork, Listed, Lost, Share, Shut};
@@ -46,138 +52,12 @@ pub use requests::{Answered, Folded, Waiting};
 pub use rollup::Spender;
 use writer::{Writer, Writing};
 
-/// SQLite before this version can corrupt a WAL that is reset under load (fixed 2026-03-13).
-const SQLITE_AT_LEAST: (u32, u32, u32) = (3, 51, 3);
 /// Connections that read from SQLite; the one that writes is apart.
 const SQLITE_READERS: u32 = 4;
 /// Files up to this size, in bytes, are looked through at a start after an end in the middle of work: about 1 s.
 const CHECKED_AT_ONCE: u64 = 512 * 1024 * 1024;
 /// Connections to PostgreSQL.
 const POSTGRES_CONNECTIONS: u32 = 8;
-
-/// What can go wrong with the store.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The address cannot be used.
-    #[error("store.url `{0}` is not usable: write sqlite://FILE or postgres://USER@HOST/DATABASE")]
-    Url(String),
-    /// Another process owns the file.
-    #[error("another sereno is running on {0}; stop it first, or give this one a store of its own")]
-    Owned(PathBuf),
-    /// The bundled SQLite is not the one that was meant.
-    #[error("SQLite {found} was linked, but {wanted} is needed: older ones can corrupt the log")]
-    OldSqlite {
-        /// What was linked.
-        found: String,
-        /// What is needed.
-        wanted: String,
-    },
-    /// The file cannot be opened or locked.
-    #[error("{path}: {error}")]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// What happened.
-        error: std::io::Error,
-    },
-    /// There is nothing to read.
-    #[error("{0}: there is no store yet; `sereno serve` makes it")]
-    Missing(PathBuf),
-    /// There is nothing to read in the database.
-    #[error("there is no store in this database yet; `sereno serve` makes it")]
-    Empty,
-    /// The file is something else.
-    #[error("{0}: this is no SQLite database")]
-    NotDatabase(PathBuf),
-    /// SQLite says that its file is damaged.
-    #[error("the store is damaged: {0}")]
-    Damaged(String),
-    /// The file is where locks and syncs do not hold.
-    #[error(
-        "{path} is on {kind}, a network file system, where locks and syncs cannot be relied on; put it on a local disk, or use PostgreSQL"
-    )]
-    Network {
-        /// The file.
-        path: PathBuf,
-        /// What kind of file system it is.
-        kind: &'static str,
-    },
-    /// The schema was changed by a newer version, in a way that this one cannot work with.
-    #[error(
-        "the store was changed by a newer sereno: it needs schema {needs}, and this version knows {knows}; install the newer version, or restore the copy that it made before"
-    )]
-    TooNew {
-        /// What the store needs.
-        needs: i64,
-        /// What we know.
-        knows: i64,
-    },
-    /// The World cannot be rebuilt.
-    #[error(
-        "there is no snapshot that this version can read, and the log begins only at {0}; start the version that wrote it, or restore a backup"
-    )]
-    Cut(i64),
-    /// A copy is not to be relied on.
-    #[error("the copy's audit is broken: {0}")]
-    Audit(String),
-    /// This is done otherwise on PostgreSQL.
-    #[error("this is for SQLite; a PostgreSQL database is copied with pg_dump")]
-    NotSqlite,
-    /// Somebody else folds the log now.
-    #[error("the engine lease was lost to another process")]
-    LeaseLost,
-    /// A migration needs a connection of its own.
-    #[error("the store must be migrated, which cannot be done through a pooler: set store.direct_url")]
-    Pooled,
-    /// Somebody gave up waiting for what was just being folded.
-    #[error("a request was taken back while it was folded")]
-    Withdrawn,
-    /// The database said no.
-    #[error("database: {0}")]
-    Sql(sqlx::Error),
-    /// A migration failed.
-    #[error("migration: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
-    /// What was stored cannot be read.
-    #[error("stored data cannot be read: {0}")]
-    Json(#[from] serde_json::Error),
-}
-
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(said) if said.code().is_some_and(|code| is_corrupt(&code)) => {
-                Self::Damaged(format!("{}; restore a backup", said.message()))
-            }
-            sqlx::Error::Database(said) if said.code().is_some_and(|code| code == NOT_A_DATABASE) => {
-                Self::Damaged("its file is no database any more; restore a backup".into())
-            }
-            sqlx::Error::Database(said) if said.code().is_some_and(|code| code == UNDEFINED_TABLE) => Self::Empty,
-            _ => Self::Sql(error),
-        }
-    }
-}
-
-impl Error {
-    /// Whether the disk is full.
-    pub fn is_full(&self) -> bool {
-        let Self::Sql(sqlx::Error::Database(said)) = self else { return false };
-        said.code().is_some_and(|code| code == FULL)
-    }
-
-    /// Whether the store is damaged, so that nothing may be written to it any more. A file that never was a store is not.
-    pub const fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged(_))
-    }
-}
-
-/// Whether this is SQLite's `SQLITE_CORRUPT`, or one of its kinds; PostgreSQL's codes are longer.
-fn is_corrupt(code: &str) -> bool {
-    code.len() < 5 && code.parse().is_ok_and(|code: u32| code & 0xff == 11)
-}
-
-/// PostgreSQL's `undefined_table`.
-const UNDEFINED_TABLE: &str = "42P01";
 
 /// PostgreSQL's `protocol_violation`, with which `PgBouncer` refuses settings at the start.
 const REFUSED_SETTING: &str = "08P01";
@@ -187,15 +67,6 @@ const IDLE: &str = "idle_in_transaction_session_timeout";
 /// prepared statements behind.
 pub(crate) const BEGIN_POOLED: &str = "DEALLOCATE ALL; BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL statement_timeout = 30000; \
                             SET LOCAL idle_in_transaction_session_timeout = 10000";
-
-/// SQLite's `SQLITE_FULL`.
-const FULL: &str = "13";
-
-/// SQLite's `SQLITE_NOTADB`.
-const NOT_A_DATABASE: &str = "26";
-
-/// A result of the store.
-pub type Result<T> = std::result::Result<T, Error>;
 
 /// Where statements run.
 #[derive(Clone)]
@@ -357,6 +228,9 @@ impl Store {
         if !create && !path.exists() {
             return Err(Error::Missing(path.to_owned()));
         }
+        if create {
+            make_private(path)?;
+        }
         let options = sqlite_options(path, create);
         let write = Writer::open(&options).await;
         let write = write.map_err(|error| match &error {
@@ -488,53 +362,6 @@ impl AnyTx {
     }
 }
 
-/// The file of a `sqlite:` address.
-pub fn sqlite_path(url: &str) -> Option<PathBuf> {
-    let rest = url.strip_prefix("sqlite:")?;
-    let path = rest.strip_prefix("//").unwrap_or(rest);
-    (!path.is_empty()).then(|| PathBuf::from(path))
-}
-
-/// Checks that an address is one that can be opened, without opening it.
-///
-/// # Errors
-/// [`Error::Url`], without a password.
-pub fn check_url(url: &str) -> Result<()> {
-    let fits = match sqlite_path(url) {
-        Some(_) => true,
-        None => is_postgres(url) && PgConnectOptions::from_str(url).is_ok(),
-    };
-    if fits { Ok(()) } else { Err(Error::Url(hide_password(url))) }
-}
-
-/// How a SQLite file is opened.
-pub fn sqlite_options(path: &Path, create: bool) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(create)
-        .journal_mode(SqliteJournalMode::Wal)
-        // A 2xx promises that the event is on stable storage: never less than FULL.
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5))
-        .statement_cache_capacity(256)
-        .pragma("trusted_schema", "OFF")
-        .pragma("cell_size_check", "ON")
-        .pragma("mmap_size", "0")
-        .pragma("journal_size_limit", "67108864")
-}
-
-/// A PostgreSQL address with this password.
-///
-/// # Errors
-/// [`Error::Url`], without a password.
-pub fn with_password(url: &str, password: &str) -> Result<String> {
-    let refused = || Error::Url(hide_password(url));
-    let mut whole = reqwest::Url::parse(url).map_err(|_| refused())?;
-    whole.set_password(Some(password)).map_err(|()| refused())?;
-    Ok(whole.into())
-}
-
 /// Without what a pooler refuses at the start, and without statements that outlive a transaction.
 fn pooled_options(options: PgConnectOptions) -> PgConnectOptions {
     options.extra_float_digits(None).statement_cache_capacity(0)
@@ -543,73 +370,4 @@ fn pooled_options(options: PgConnectOptions) -> PgConnectOptions {
 async fn connect(options: PgConnectOptions) -> std::result::Result<PgPool, sqlx::Error> {
     let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(Duration::from_secs(10));
     pool.connect_with(options).await
-}
-
-fn is_postgres(url: &str) -> bool {
-    url.starts_with("postgres://") || url.starts_with("postgresql://")
-}
-
-/// The address without a password, for messages.
-pub fn hide_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    // PostgreSQL also takes a password there.
-    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?…"));
-    match rest.rsplit_once('@') {
-        Some((user, host)) => {
-            let user = user.split(':').next().unwrap_or(user);
-            format!("{scheme}://{user}@{host}{query}")
-        }
-        None => format!("{scheme}://{rest}{query}"),
-    }
-}
-
-/// Takes a file for oneself without opening it, as long as the value lives.
-///
-/// # Errors
-/// When another process has it.
-pub fn own(path: &Path) -> Result<File> {
-    let (lock, clean) = lock(path)?;
-    if clean {
-        // Nothing is at work on it.
-        let _looked_for = lock.set_len(0);
-    }
-    Ok(lock)
-}
-
-/// Takes the lock of a file, and says whether its last holder had given it up in order.
-fn lock(path: &Path) -> Result<(File, bool)> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let lock = PathBuf::from(name);
-    let failed = |error| Error::File { path: lock.clone(), error };
-    if let Some(kind) = path.parent().filter(|p| !p.as_os_str().is_empty()).and_then(disk::network_file_system) {
-        return Err(Error::Network { path: path.to_owned(), kind });
-    }
-    let mut options = File::options();
-    let mut file = options.read(true).write(true).create(true).truncate(false).open(&lock).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {
-            let clean = file.metadata().map_err(failed)?.len() == 0;
-            // A disk that is full shall not keep the bot from starting: then only the check is missed.
-            let _noted = file.write_all(b"at work\n");
-            Ok((file, clean))
-        }
-        Err(std::fs::TryLockError::WouldBlock) => Err(Error::Owned(path.to_owned())),
-        Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
-    }
-}
-
-/// Refuses a SQLite that can corrupt the log.
-///
-/// # Errors
-/// [`Error::OldSqlite`].
-pub fn check_sqlite(version: &str) -> Result<()> {
-    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
-    let mut next = || parts.next().unwrap_or(0);
-    let found = (next(), next(), next());
-    if found >= SQLITE_AT_LEAST {
-        return Ok(());
-    }
-    let (major, minor, patch) = SQLITE_AT_LEAST;
-    Err(Error::OldSqlite { found: version.to_owned(), wanted: format!("{major}.{minor}.{patch}") })
 }

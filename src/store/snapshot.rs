@@ -4,11 +4,14 @@ use sqlx::Row as _;
 
 use super::{Error, Result, Store, execute, fetch, sql};
 use crate::core::input::Input;
-use crate::core::time::Ts;
+use crate::core::time::{Span, Ts};
 use crate::core::world::World;
 
 /// Entries that are read from the log at once.
 const STRETCH: i64 = 2000;
+
+/// How long snapshots of other formats are kept.
+const OTHERS: Span = Span::days(7);
 
 impl Store {
     /// The World of the newest snapshot, or a new one, and the position at which it stands.
@@ -64,16 +67,18 @@ impl Store {
         }))
     }
 
-    /// Writes a snapshot and drops all but the one before it.
+    /// Writes a snapshot and drops all but the one before it. One of another format stays for a week, so that the
+    /// version that wrote it can take over again.
     ///
     /// # Errors
     /// When the database refuses.
     pub async fn save_snapshot(&self, pos: u64, at: Ts, body: &[u8]) -> Result<()> {
-        let before = fetch!(self, sql::SELECT_SNAPSHOT_POS, [], |row| row.try_get::<i64, _>("pos")?);
+        let format = i64::from(World::FORMAT);
+        let before = fetch!(self, sql::SELECT_SNAPSHOT_POS, [format], |row| row.try_get::<i64, _>("pos")?);
         let mut tx = self.begin().await?;
-        execute!(&mut tx, sql::INSERT_SNAPSHOT, pos.cast_signed(), at.0, i64::from(World::FORMAT), body);
+        execute!(&mut tx, sql::INSERT_SNAPSHOT, pos.cast_signed(), at.0, format, body);
         if let Some(before) = before.first() {
-            execute!(&mut tx, sql::DELETE_SNAPSHOTS, *before);
+            execute!(&mut tx, sql::DELETE_SNAPSHOTS, format, *before, at.minus(OTHERS).0);
         }
         tx.commit().await
     }

@@ -199,12 +199,12 @@ statements! {
     /// Writes a snapshot.
     INSERT_SNAPSHOT = "INSERT INTO snapshots (pos, at, format, body) VALUES ($1, $2, $3, $4) ON CONFLICT (pos) DO UPDATE SET at = excluded.at, format = excluded.format, body = excluded.body";
     /// Drops snapshots that newer ones have replaced.
-    DELETE_SNAPSHOTS = "DELETE FROM snapshots WHERE pos < $1";
+    DELETE_SNAPSHOTS = "DELETE FROM snapshots WHERE (format = $1 AND pos < $2) OR (format <> $1 AND at < $3)";
     /// Where the newest snapshot stands.
-    SELECT_SNAPSHOT_POS = "SELECT pos FROM snapshots ORDER BY pos DESC LIMIT 1";
+    SELECT_SNAPSHOT_POS = "SELECT pos FROM snapshots WHERE format = $1 ORDER BY pos DESC LIMIT 1";
 
-    /// Where the log begins and ends, and how much there is.
-    SELECT_LOG_SPAN = "SELECT MIN(pos) AS first, MAX(pos) AS last, COUNT(*) AS rows FROM log";
+    /// Where the log begins and ends, how much there is, and how far it is folded, all at one moment.
+    SELECT_LOG_SPAN = "SELECT COALESCE(MIN(pos), 1) AS first, COALESCE(MAX(pos), 0) AS last, COUNT(*) AS rows, (SELECT COALESCE(MAX(cursor), 0) FROM engine) AS cursor FROM log";
     /// The first entry of the log.
     SELECT_LOG_FIRST = "SELECT pos, at FROM log ORDER BY pos LIMIT 1";
     /// Where the older snapshot stands.

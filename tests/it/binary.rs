@@ -182,6 +182,12 @@ impl Serve {
         }
     }
 
+    /// Whether it has said a line with `text` by now.
+    pub fn has_said(&mut self, text: &str) -> bool {
+        self.said.extend(self.lines.try_iter());
+        self.said.iter().any(|line| line.contains(text))
+    }
+
     /// Waits until it is ready or has ended. Returns which.
     pub fn is_ready(&mut self) -> bool {
         loop {

@@ -21,8 +21,6 @@ use sereno::store::Listed;
 use crate::database::Database;
 use crate::sim::at;
 
-use fleet::SECRET;
-
 pub use fleet::{Fleet, SECRET, SECRET_BYTES};
 pub use logs::{Line, Logs};
 pub use visitor::{Standing, Visitor};

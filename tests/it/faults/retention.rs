@@ -157,7 +157,7 @@ fn quarters() -> Vec<Quarter> {
         1_i64..1_000_000,
     );
     let quarters = proptest::collection::vec(quarter, 800);
-    let tree = proptest::strategy::Strategy::new_tree(&quarters, &mut runner).unwrap();
+    let tree = Strategy::new_tree(&quarters, &mut runner).unwrap();
     proptest::strategy::ValueTree::current(&tree)
 }
 

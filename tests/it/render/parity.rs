@@ -178,6 +178,7 @@ fn reasons() -> Vec<Reason> {
         R::LinkInvalid,
         R::RowsDone { count: 3 },
         R::StoreTrouble { error: "database or disk is full".into() },
+        R::DiskLow,
         R::DiskFull,
         R::Restored,
         R::Done,

@@ -1,12 +1,11 @@
 //! The commit: all of it or nothing, and every input once.
 
-use sereno::core::time::Ts;
 use sereno::engine::{AppendError, NewInput};
 use sereno::store::{Entry, Error, Store, Tx, Writes, idempotency_key};
 
 use super::night::{Folding, clock, night, whole_log};
 use crate::database::{Database, on_both};
-use crate::sim::{Sim, at};
+use crate::sim::Sim;
 
 on_both!(
     a_commit_that_fails_leaves_nothing,
@@ -110,7 +109,7 @@ async fn an_engine_whose_commit_failed_goes_on_with_what_is_stored(db: Database)
     let (engine, night) = (Folding::start(&store, clock()).await, night());
     engine.play(&night.log[..2]).await;
     // Somebody has meddled: the next position is taken.
-    db.execute(&format!("INSERT INTO log (pos, at, body) VALUES (3, {}, '{{}}')", at("09:01").0)).await;
+    db.execute("INSERT INTO log (pos, at, body) SELECT 3, MAX(at), '{}' FROM log").await;
     let input = NewInput::keyed("night", "once", night.log[2].body.clone());
     let refused = engine.log.append_one(input.clone()).await;
     assert!(matches!(refused, Err(AppendError::Unavailable(_))), "{refused:?}");

@@ -1,9 +1,15 @@
 //! Law: a World is the fold of the log, whichever way it was come by.
 
+use std::path::Path;
+
+use sereno::core::input::Input;
 use sereno::core::world::World;
 
 use super::night::{Folding, clock, folded, night, whole_log};
 use crate::database::{Database, on_both};
+
+/// What a version has written, later ones read: the folder holds the night as it was written once.
+const WRITTEN: &str = "tests/fixtures/store";
 
 on_both!(
     a_snapshot_and_the_tail_give_the_same_world_as_the_whole_log,
@@ -34,6 +40,37 @@ async fn a_snapshot_and_the_tail_give_the_same_world_as_the_whole_log(db: Databa
     let by_tail = folded(snapshot, &tail).write().unwrap();
     let by_all = folded(World::default(), &log).write().unwrap();
     assert!(by_tail == by_all, "{}\n\n{}", String::from_utf8_lossy(&by_tail), String::from_utf8_lossy(&by_all));
+}
+
+/// A World that changes its shape needs a number of its own, and a reader of the one before: where the log was cut,
+/// a snapshot is all there is.
+#[test]
+fn a_snapshot_that_was_written_once_is_read() {
+    let written = once_written(&format!("world-{}.snapshot", World::FORMAT), || night().world.write().unwrap());
+    let world = World::read(&written).unwrap();
+    assert!(world.write().unwrap() == written, "World::FORMAT must grow");
+    assert_eq!((world.agents.len(), world.alerts.len(), world.approvals.len()), (4, 1, 2));
+}
+
+#[test]
+fn a_log_that_was_written_once_is_folded() {
+    let written = once_written("log.jsonl", || {
+        let lines: Vec<String> = night().log.iter().map(|input| serde_json::to_string(input).unwrap()).collect();
+        lines.join("\n").into_bytes()
+    });
+    let log: Vec<Input> =
+        String::from_utf8(written).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let world = folded(World::default(), &log);
+    assert_eq!((world.pos, world.approvals.len()), (log.len() as u64, 2));
+}
+
+/// What is in a file; the first time it is written there, to be committed.
+fn once_written(name: &str, write: impl Fn() -> Vec<u8>) -> Vec<u8> {
+    let path = Path::new(WRITTEN).join(name);
+    std::fs::read(&path).unwrap_or_else(|_| {
+        std::fs::write(&path, write()).unwrap();
+        panic!("{} was not there; look at it, and commit it", path.display());
+    })
 }
 
 async fn a_crash_loses_nothing_that_was_answered(db: Database) {

@@ -28,6 +28,21 @@ async fn the_file_is_opened_as_promised() {
 }
 
 #[tokio::test]
+async fn nobody_but_its_owner_may_read_it_or_a_copy() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sereno.db");
+    let store = Store::open(&format!("sqlite://{}", path.display())).await.unwrap();
+    store.verified_copy(&folder.path().join("copy.db")).await.unwrap();
+    let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap).collect();
+    assert!(files.len() >= 4, "the store, its WAL, its lock, the copy: {files:?}");
+    for file in files {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.path());
+    }
+    store.close().await;
+}
+
+#[tokio::test]
 async fn the_linked_sqlite_is_new_enough_and_an_older_one_is_refused() {
     let db = database::sqlite().await;
     db.open().await.close().await;
