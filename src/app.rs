@@ -91,8 +91,8 @@ impl App {
         let page = Arc::new(WebChannel::default());
         let channels = Arc::new(build_channels(config, page.clone())?);
         let store = Store::open_with(&config.store_url()?, config.direct_url()?.as_deref()).await?;
-        let (keeper, log, progress) =
-            Keeper::start(store.clone(), sources.clone(), config.lease(), config.policy.clone()).await?;
+        let keeper = Keeper::start(store.clone(), sources.clone(), config.lease(), config.policy.clone());
+        let (keeper, log, progress) = Box::pin(keeper).await?;
         let claim = keeper.claim("");
         let (engine_stopper, engine_stop) = Stopper::new();
         let engine = (engine_stopper, tokio::spawn(keeper.run(engine_stop)));

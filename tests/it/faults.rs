@@ -10,6 +10,7 @@ pub mod proxy;
 mod restore;
 mod retention;
 mod time;
+mod upkeep;
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 

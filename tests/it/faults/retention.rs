@@ -105,7 +105,7 @@ async fn the_log_is_cut_only_behind_the_older_snapshot(db: Database) {
     assert!(checked.right.iter().any(|right| right.contains("what was before was cut")), "{:?}", checked.right);
     // Without a snapshot that can be read there is nothing to begin with, and that is said.
     db.execute("DELETE FROM snapshots").await;
-    let error = store.load_snapshot().await.err().expect("the beginning is gone").to_string();
+    let error = store.load_snapshot().await.expect_err("the beginning is gone").to_string();
     assert!(error.starts_with("there is no snapshot that this version can read"), "{error}");
 }
 
