@@ -37,7 +37,7 @@ async fn what_is_old_goes_while_it_serves(db: Database) {
     let first = async |scene: &Scene| scene.app.door.store.log_first().await.unwrap().unwrap().0;
     let agents = async |scene: &Scene| scene.app.door.store.agents(Ts(0), 10).await.unwrap().len();
     assert_eq!((first(&scene).await, agents(&scene).await), (1, 1));
-    scene.advance(Span::days(91)).await;
+    scene.clock.advance(Span::days(91));
     pass_until(&scene, Span::secs(1), async || first(&scene).await > 3 && agents(&scene).await == 0).await;
     assert!(
         scene.post(crate::scene::TOKEN, &json!({"type": "message", "agent": {"id": "new"}, "message": "hi"})).await.0
