@@ -77,6 +77,12 @@ fn replicas_are_killed_and_one_folds_at_a_time() {
 }
 
 #[test]
+fn versions_follow_each_other_one_replica_at_a_time() {
+    let pause = times(1, 20);
+    ledger("upgrade", &[("pause", &pause)]);
+}
+
+#[test]
 fn what_is_acknowledged_was_synced_before() {
     ledger("sync", &[("store", SQLITE), ("times", &times(50, 1000)), ("rate", "20")]);
 }
