@@ -14,6 +14,7 @@ use crate::core::route::{Matchers, expand};
 use crate::core::rule::RuleBook;
 use crate::core::time::Span;
 use crate::runtime::AgentScope;
+use crate::store::sqlite_path;
 
 /// The longest approval that the hooks of a runtime can wait for.
 const LONGEST_APPROVAL: Span = Span::mins(55);
@@ -54,6 +55,11 @@ fn check_storage(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
             let message = format!("retention.{key} is {least} at least: {why}");
             faults.push(source.fault(Some(span.span()), message));
         }
+    }
+    let is_sqlite = file.store.url.as_ref().is_none_or(|url| sqlite_path(&url.get_ref().0).is_some());
+    if let Some(dir) = file.backup.dir.as_ref().filter(|_| !is_sqlite) {
+        let message = "a PostgreSQL database is copied with its own tools; take backup.dir out".to_owned();
+        faults.push(source.fault(Some(dir.span()), message));
     }
     if let Some(every) = file.backup.every.as_ref().filter(|every| every.get_ref().0 < Span::mins(1)) {
         faults.push(source.fault(Some(every.span()), "a backup is made every 1m at most"));

@@ -131,7 +131,7 @@ section! {
     /// `[backup]`
     BackupKeys {
         /// The folder; no backups are made when it is not said.
-        dir: String,
+        dir: Spanned<String>,
         /// How often.
         every: Spanned<Duration>,
         /// All copies are kept this long.

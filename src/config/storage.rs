@@ -86,7 +86,7 @@ impl Config {
             keep: keep.map_or(Span::days(1), |keep| keep.0),
             keep_daily: keep_daily.map_or(Span::days(14), |keep| keep.0),
         };
-        Some((self.beside(Path::new(dir.as_ref()?)), plan))
+        Some((self.beside(Path::new(dir.as_ref()?.get_ref())), plan))
     }
 }
 

@@ -196,6 +196,9 @@ fn what_does_not_fit_together_is_told_with_its_place() {
         "[people.ana]\nrole = \"viewer\"\ntelegram = 7\n[people.bob]\nrole = \"viewer\"\ntelegram = 7",
         "[people.ops]\nrole = \"viewer\"\n[api.tokens.ops]\nrole = \"viewer\"\ntoken_file = \"claude.token\"",
         "[api.tokens.ops]\nrole = \"admin\"",
+        "[retention]\nlog = \"5m\"\nkeys = \"1d\"\naudit = \"30d\"",
+        "[backup]\ndir = \"backups\"\nevery = \"1s\"",
+        "[store]\nurl = \"postgres://sereno@db/sereno\"\n[backup]\ndir = \"backups\"",
     ]);
     insta::assert_snapshot!(told);
 }
