@@ -191,7 +191,8 @@ impl Engine {
                 () = self.others.come() => self.take(None).await,
                 () = passes => self.time_passed().await,
             };
-            if done.is_err() {
+            // Whoever appended is answered by now: what is committed is acknowledged, whatever fails after it.
+            if done.is_err() || self.snapshot_if_due().await.is_err() {
                 break Stopped::LeaseLost;
             }
         };
@@ -316,7 +317,7 @@ impl Engine {
         let to_do = !writes.outbox.is_empty() || !writes.settled.is_empty();
         self.pulse = pulse;
         self.models.add(writes.changed, started);
-        self.committed(entries.len(), to_do, started).await?;
+        self.committed(entries.len(), to_do, started);
         Ok(results)
     }
 
@@ -355,8 +356,8 @@ impl Engine {
         Ok((entry, reply))
     }
 
-    /// A batch is committed: tell everybody, and see whether a snapshot is due.
-    async fn committed(&mut self, inputs: usize, to_do: bool, started: Ts) -> store::Result<()> {
+    /// A batch is committed: tell everybody.
+    fn committed(&self, inputs: usize, to_do: bool, started: Ts) {
         let now = self.clock.now();
         self.committed.send_replace(self.world.pos);
         if to_do {
@@ -366,12 +367,18 @@ impl Engine {
         metrics::histogram!("sereno_commit_seconds").record(now.since(started).as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "batches are small")]
         metrics::histogram!("sereno_commit_inputs").record(inputs as f64);
-        let (behind, age) = (self.world.pos - self.snapshot_pos, now.since(self.snapshot_at));
+    }
+
+    async fn snapshot_if_due(&mut self) -> Result<(), ()> {
+        let (behind, age) = (self.world.pos - self.snapshot_pos, self.clock.now().since(self.snapshot_at));
         let many = behind >= SNAPSHOT_INPUTS && age.0 >= self.snapshot_took.0 * SNAPSHOT_SHARE;
-        if many || (behind > 0 && age >= SNAPSHOT_EVERY) {
-            self.snapshot().await?;
+        if !many && (behind == 0 || age < SNAPSHOT_EVERY) {
+            return Ok(());
         }
-        Ok(())
+        match self.snapshot().await {
+            Ok(()) => Ok(()),
+            Err(error) => self.recover(&error).await,
+        }
     }
 
     async fn flush_models(&mut self) -> store::Result<()> {
