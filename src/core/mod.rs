@@ -10,7 +10,7 @@
 //! | [`message`], [`route`], [`delivery`] | what is said; to whom; how each copy is brought up to date |
 //! | [`money`], [`time`], [`text`], [`digest`], [`status`] | amounts, instants, hostile text, bindings, the vocabulary |
 //! | [`audit`], [`reason`], [`signin`], [`policy`], [`schedule`], [`arena`] | proof, names for decisions, the page's sessions, the configuration as data, deadlines, a slab |
-//! | [`step`] | the fold itself |
+//! | [`step`], [`quarantine`] | the fold itself; what broke it and was put aside |
 
 pub mod access;
 pub mod alert;
@@ -27,6 +27,7 @@ pub mod input;
 pub mod message;
 pub mod money;
 pub mod policy;
+pub mod quarantine;
 pub mod reason;
 pub mod report;
 pub mod route;

@@ -5,6 +5,7 @@ mod keys;
 mod lease;
 mod migrations;
 pub mod night;
+mod quarantine;
 mod queue;
 mod replay;
 mod sql;

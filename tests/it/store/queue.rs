@@ -14,9 +14,10 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::json;
-use sereno::clock::{Clock as _, ManualClock, within};
+use sereno::clock::{Clock as _, ManualClock, Sources, SystemEntropy, within};
 use sereno::core::control::Point;
 use sereno::core::input::{Body, Reported};
+use sereno::core::step::step;
 use sereno::core::time::Span;
 use sereno::engine::{AppendError, DiskLevel, Engine, Log, NewInput, Stopped, Told, Urgency};
 use sereno::runtime::decode;
@@ -180,7 +181,8 @@ async fn play(story: Story, tally: &RefCell<Tally>) {
     let told = Told::new(Arc::default(), clock.now());
     let committed = told.progress().committed;
     let (stopper, stop) = Stopper::new();
-    let engine = Engine::start(store.clone(), Arc::new(clock.clone()), lease, told, requests.lock_owned().await);
+    let sources = Sources { clock: Arc::new(clock.clone()), entropy: Arc::new(SystemEntropy), step };
+    let engine = Engine::start(store.clone(), &sources, lease, told, requests.lock_owned().await);
     let engine = tokio::spawn(engine.await.unwrap().run(stop));
 
     let callers = story.callers.into_iter().enumerate();
