@@ -6,6 +6,8 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
 mod common;
+#[path = "common/fleet.rs"]
+mod fleet;
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -13,14 +15,10 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use serde_json::json;
-use sereno::channel::carries;
-use sereno::core::digest;
-use sereno::core::event::{AgentRef, Event, EventKind, Fault, SessionRef, StepRef, TaskRef, ToolCall, Usage};
 use sereno::core::input::{Body, Input, Reported};
-use sereno::core::money::Micros;
-use sereno::core::policy::{Lang, Person, Policy, RuleSpec, RuntimePolicy, ScopeKind, Severity};
+use sereno::core::policy::Lang;
 use sereno::core::step::step;
-use sereno::core::time::{Span, Ts};
+use sereno::core::time::Ts;
 use sereno::core::world::World;
 use sereno::render::{RENDERER, Reader, telegram};
 use sereno::runtime::secret::Secret;
@@ -30,21 +28,20 @@ use sereno::runtime::{Inbound, decode};
 use common::clock::now;
 use common::figures::{Figure, Rounds};
 use common::machine::Watch;
+use fleet::{Fleet, START, canonical, policy};
 
 /// Rounds of each size.
 const ROUNDS: usize = 9;
 /// Events in a round, and in one stretch that is made first and folded then.
 const EVENTS: u64 = 100_000;
 const STRETCH: u64 = 500;
-/// When everything begins.
-const START: i64 = 1_790_000_000_000;
 
 fn main() {
     println!("fold: ns per event, median (min–max) of {ROUNDS} interleaved rounds of {EVENTS} events");
-    let mut fleets: Vec<Fleet> = Vec::new();
+    let mut fleets: Vec<Measured> = Vec::new();
     for agents in [10, 1_000, 100_000] {
         for rules in [100, 1_000] {
-            fleets.push(Fleet::new(agents, rules));
+            fleets.push(Measured::new(agents, rules));
         }
     }
     for _ in 0..ROUNDS {
@@ -53,7 +50,7 @@ fn main() {
         }
     }
     for fleet in &fleets {
-        println!("{:>7} agents {:>5} rules  {}", fleet.agents, fleet.rules, fleet.rounds);
+        println!("{:>7} agents {:>5} rules  {}", fleet.fleet.agents, fleet.rules, fleet.rounds);
     }
     verdict(&fleets);
     println!("steps around it: ns each, median (min–max) of {ROUNDS} interleaved rounds");
@@ -61,9 +58,9 @@ fn main() {
 }
 
 /// Goal 8: the cost of an event, and how it grows with rules and agents.
-fn verdict(fleets: &[Fleet]) {
+fn verdict(fleets: &[Measured]) {
     let of = |agents, rules| {
-        let found = fleets.iter().find(|fleet| (fleet.agents, fleet.rules) == (agents, rules));
+        let found = fleets.iter().find(|fleet| (fleet.fleet.agents, fleet.rules) == (agents, rules));
         found.map_or(f64::NAN, |fleet| fleet.rounds.median())
     };
     let most = of(100_000, 1_000);
@@ -76,27 +73,20 @@ fn verdict(fleets: &[Fleet]) {
     println!("goal 8: 10 to 100,000 agents at 1,000 rules: {}x (at most 10x)", Figure(ratio));
 }
 
-/// A world of one size, and the events that go on in it.
-struct Fleet {
-    agents: u64,
+/// A fleet, and what its rounds took.
+struct Measured {
     rules: usize,
-    world: World,
-    /// Events so far.
-    made: u64,
+    fleet: Fleet,
     rounds: Rounds,
 }
 
-impl Fleet {
+impl Measured {
     fn new(agents: u64, rules: usize) -> Self {
-        let mut world = World::default();
-        let body = Body::Policy(Box::new(policy(rules)));
-        step(&mut world, &Input { pos: 1, at: Ts(START), body });
-        let mut fleet = Self { agents, rules, world, made: 0, rounds: Rounds::default() };
-        // Every agent is known, has windows and has once done everything that agents do.
-        for _ in 0..(agents * KINDS * 2).max(EVENTS).div_ceil(STRETCH) {
-            fleet.stretch();
+        let mut measured = Self { rules, fleet: Fleet::new(agents, rules), rounds: Rounds::default() };
+        for _ in 0..measured.fleet.grown().max(EVENTS).div_ceil(STRETCH) {
+            measured.stretch();
         }
-        fleet
+        measured
     }
 
     fn round(&mut self) {
@@ -108,99 +98,12 @@ impl Fleet {
 
     /// Makes some events, folds them, and returns how many nanoseconds the fold took.
     fn stretch(&mut self) -> u64 {
-        let inputs: Vec<Input> = (0..STRETCH).map(|n| self.input(n)).collect();
-        self.made += STRETCH;
+        let inputs = self.fleet.next(STRETCH);
         let begun = now();
         for input in &inputs {
-            black_box(step(&mut self.world, input));
+            black_box(step(&mut self.fleet.world, input));
         }
         u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// Event number `n` from here: agents take turns in an order without locality, each about once a second.
-    fn input(&self, n: u64) -> Input {
-        let n = self.made + n;
-        let (lap, place) = (n / self.agents, n % self.agents);
-        // 7919 is prime and no factor of any size, so a lap meets every agent once.
-        let agent = place * 7919 % self.agents;
-        let at = Ts(START + (n * 1000 / self.agents).cast_signed());
-        let reported = Reported::new("fleet", at, event(agent, lap));
-        Input { pos: self.world.pos + 1 + n - self.made, at, body: Body::Event(Box::new(reported)) }
-    }
-}
-
-/// What an agent does, over and over.
-const KINDS: u64 = 5;
-
-fn event(agent: u64, lap: u64) -> Event {
-    let turn = lap / KINDS;
-    let mut event = Event::new(EventKind::AgentHeartbeat);
-    event.id = format!("{agent}-{lap}");
-    event.agent = Some(AgentRef { id: format!("agent-{agent}"), ..AgentRef::default() });
-    event.session = Some(SessionRef { id: format!("session-{agent}"), ..SessionRef::default() });
-    event.task = Some(TaskRef { id: format!("TASK-{}", agent / 10), ..TaskRef::default() });
-    match lap % KINDS {
-        0 => {
-            event.kind = EventKind::ModelCall;
-            event.model = Some("claude-sonnet-4-5".into());
-            event.duration_ms = Some(900);
-            let cost = Some(Micros(4_200));
-            event.usage = Some(Usage { input_tokens: 3_400, output_tokens: 180, cost, ..Usage::default() });
-        }
-        1 | 2 => {
-            let ended = lap % KINDS == 2;
-            event.kind = if ended { EventKind::ToolEnded } else { EventKind::ToolStarted };
-            let input = json!({ "command": format!("cargo test --lib case_{turn}") });
-            event.tool = Some(ToolCall {
-                name: "Bash".into(),
-                call_id: Some(format!("call-{turn}")),
-                digest: Some(digest::of_call("Bash", &input)),
-                input: Some(input),
-                ok: ended.then_some(true),
-                ..ToolCall::default()
-            });
-            event.duration_ms = ended.then_some(1_300);
-            event.error =
-                (ended && turn.is_multiple_of(20)).then(|| Fault { kind: "timeout".into(), ..Fault::default() });
-        }
-        3 => {
-            event.kind = EventKind::StepEnded;
-            event.step = Some(StepRef { name: "Implement".into(), ..StepRef::default() });
-        }
-        _ => {}
-    }
-    event
-}
-
-/// Rules of four sorts with thresholds of their own, which healthy agents stay below.
-fn policy(rules: usize) -> Policy {
-    let rule = |n: usize| {
-        let when = match n % 4 {
-            0 => format!("cost('10m') > {}.5", 20 + n),
-            1 => format!("repeats('10m') >= {}", 5 + n),
-            2 => format!("errors('10m') >= {}", 20 + n),
-            _ => format!("idle() > {}", 900 + n),
-        };
-        RuleSpec {
-            name: format!("rule-{n}"),
-            when,
-            per: ScopeKind::Agent,
-            severity: Severity::Warning,
-            hold: Span(0),
-            offer: Vec::new(),
-        }
-    };
-    let role = sereno::core::access::Role::Admin;
-    let accounts = [("telegram".to_owned(), "1000".to_owned())].into();
-    let boss = Person { role, lang: Lang::En, tz: "UTC".into(), accounts };
-    let channel = carries("telegram");
-    let runtime = RuntimePolicy { kind: "generic".into(), can: [].into(), pull: false };
-    Policy {
-        people: [("boss".to_owned(), boss)].into(),
-        channels: [("tg".to_owned(), channel)].into(),
-        runtimes: [("fleet".to_owned(), runtime)].into(),
-        rules: (0..rules).map(rule).collect(),
-        ..Policy::default()
     }
 }
 
@@ -254,24 +157,6 @@ fn around() {
     for (name, _, rounds) in &steps {
         println!("{name:<45} {rounds}");
     }
-}
-
-/// A tool call of 974 bytes of canonical JSON.
-fn canonical() -> Vec<u8> {
-    let with = |command: &str| {
-        json!({
-            "id": "evt-0001",
-            "type": "tool.started",
-            "time": "2026-11-20T09:15:02.123Z",
-            "agent": { "id": "build-1", "name": "Builder", "role": "Implementer", "tags": ["ci", "linux"] },
-            "session": { "id": "s-20261120-1", "cwd": "/srv/app", "branch": "main" },
-            "task": { "id": "OSINT-12", "title": "network_analysis.py", "kind": "bug" },
-            "tool": { "name": "Bash", "call_id": "call-1", "input": { "command": command, "timeout": 120_000 } },
-        })
-        .to_string()
-    };
-    let room = 974 - with("").len();
-    with(&"pytest -q tests/test_network.py::test_race && ".repeat(20)[..room]).into_bytes()
 }
 
 /// The card of a question about a shell command.

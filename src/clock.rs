@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use crate::core::step::{Step, step};
 use crate::core::time::{Span, Ts};
 
 /// Tells the time.
@@ -238,19 +239,21 @@ pub fn random_hex(entropy: &dyn Entropy, bytes: usize) -> String {
     hex::encode(raw)
 }
 
-/// A clock and an entropy that are shared.
+/// What a process is given from outside: its clock, its entropy, and the fold.
 #[derive(Clone)]
 pub struct Sources {
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes unpredictable bytes.
     pub entropy: Arc<dyn Entropy>,
+    /// Folds. It never panics; whoever wants to see what happens if it does hands in another one.
+    pub step: Step,
 }
 
 impl Sources {
     /// Those of the machine.
     pub fn system() -> Self {
-        Self { clock: Arc::new(SystemClock::new()), entropy: Arc::new(SystemEntropy) }
+        Self { clock: Arc::new(SystemClock::new()), entropy: Arc::new(SystemEntropy), step }
     }
 
     /// Now, for decisions; it never goes back.

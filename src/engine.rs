@@ -5,6 +5,7 @@
 //! appended get an answer. If that commit fails, the World in memory is thrown away and rebuilt.
 
 mod backlog;
+mod batch;
 mod claim;
 mod follow;
 mod keeper;
@@ -13,25 +14,27 @@ mod models;
 mod others;
 mod progress;
 mod pulse;
+mod quarantine;
+mod rebuild;
 mod roll;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
-use tracing::{Instrument as _, debug_span};
 
 use self::models::Models;
 use self::pulse::Pulse;
-use crate::clock::Clock;
-use crate::core::input::{Body, Input};
+use self::quarantine::PutAside;
+use self::rebuild::{Rebuilt, rebuild};
+use crate::clock::{Clock, Sources};
+use crate::core::input::Body;
 use crate::core::policy::Policy;
-use crate::core::step::step;
+use crate::core::step::Step;
 use crate::core::time::{Span, Ts};
 use crate::core::world::World;
 use crate::disk::Ballast;
 use crate::stop::Stop;
-use crate::store::{self, Appended, Entry, Lease, Store, Writes, idempotency_key};
+use crate::store::{self, Appended, Lease, Store};
 
 pub use backlog::{DiskLevel, Urgency};
 pub use claim::{Claim, Watched};
@@ -65,6 +68,7 @@ type Key = [u8; 16];
 pub struct Engine {
     store: Store,
     clock: Arc<dyn Clock>,
+    step: Step,
     lease: Lease,
     world: World,
     models: Models,
@@ -86,6 +90,7 @@ pub struct Engine {
     snapshot_took: Span,
     /// The clocks at the newest commit.
     pulse: Pulse,
+    put_aside: PutAside,
 }
 
 /// Why the engine stopped.
@@ -110,12 +115,13 @@ impl Engine {
     /// When the store cannot be read.
     pub async fn start(
         store: Store,
-        clock: Arc<dyn Clock>,
+        sources: &Sources,
         lease: Lease,
         told: Told,
         requests: OwnedMutexGuard<mpsc::Receiver<Request>>,
     ) -> store::Result<Self> {
-        let (world, changed) = rebuild(&store, lease.cursor).await?;
+        let Sources { clock, step, .. } = sources.clone();
+        let Rebuilt { world, changed, news } = rebuild(&store, step, lease.cursor).await?;
         let arrival = pulse::arrival(clock.as_ref(), world.now, lease.left);
         let Told { committed, outbox, policy, trouble, last_commit, due, term: _ } = told;
         committed.send_replace(world.pos);
@@ -130,6 +136,7 @@ impl Engine {
             store,
             tidied: clock.now(),
             clock,
+            step,
             lease,
             world,
             models,
@@ -146,9 +153,12 @@ impl Engine {
             snapshot_at,
             snapshot_took: Span(0),
             pulse,
+            put_aside: PutAside::default(),
         };
-        if let Some(arrival) = arrival {
-            engine.fold(vec![NewInput::unkeyed(arrival)], &Asked::default()).await?;
+        let news = news.into_iter().map(|about| Body::Quarantined(Box::new(about)));
+        let first: Vec<NewInput> = arrival.into_iter().chain(news).map(NewInput::unkeyed).collect();
+        if !first.is_empty() {
+            engine.fold(first, &Asked::default()).await?;
         }
         Ok(engine)
     }
@@ -195,7 +205,11 @@ impl Engine {
                 () = self.others.come() => self.take(None).await,
                 () = passes => self.time_passed().await,
             };
+            // Whoever appended is answered by now: what is committed is acknowledged, whatever fails after it.
             if let Err(why) = done {
+                break why;
+            }
+            if let Err(why) = self.snapshot_if_due().await {
                 break why;
             }
         };
@@ -269,121 +283,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Folds inputs and commits them with everything that follows; the last of them are those that others `asked`.
-    async fn fold(&mut self, inputs: Vec<NewInput>, asked: &Asked) -> store::Result<Vec<Appended>> {
-        self.undecided = None;
-        let pulse = Pulse::read(self.clock.as_ref());
-        let started = pulse.now;
-        let keys: Vec<Option<Key>> =
-            inputs.iter().map(|i| i.key.as_ref().map(|k| idempotency_key(&i.source, k))).collect();
-        let lasting: Vec<bool> = inputs.iter().map(|input| input.lasting).collect();
-        let (mut tx, mut fresh) = self.note_keys(&keys, &lasting, started).await?;
-        let before = self.world.pos;
-        let mut results = Vec::with_capacity(inputs.len());
-        let mut entries = Vec::with_capacity(inputs.len());
-        let mut writes = Writes::default();
-        let inputs_hold_policy = inputs.iter().any(|input| matches!(input.body, Body::Policy(_)));
-        // Nothing is folded after a jump of the clock before the jump itself is.
-        if let Some(jump) = pulse.jump_since(&self.pulse) {
-            pulse::tell(&jump);
-            entries.push(self.fold_one(Body::ClockJumped(jump), started, &mut writes)?.0);
-        }
-        for (input, key) in inputs.into_iter().zip(keys) {
-            // A key counts once, also when it comes twice in the same batch.
-            if key.is_some_and(|key| !fresh.remove(&key)) {
-                results.push(Appended::again());
-                metrics::counter!("sereno_duplicates_total").increment(1);
-                continue;
-            }
-            let (entry, reply) = self.fold_one(input.body, started, &mut writes)?;
-            results.push(Appended::at(entry.pos, reply));
-            entries.push(entry);
-        }
-        if entries.is_empty() && asked.is_empty() {
-            tx.roll_back().await?;
-            return Ok(results);
-        }
-        let policy = inputs_hold_policy.then(|| serde_json::to_string(&*self.world.policy)).transpose()?;
-        if !self.store.is_exclusive() {
-            self.undecided = Some((self.world.pos, results.clone()));
-        }
-        let commit = async {
-            tx.append(&entries).await?;
-            tx.write(&writes, &self.world).await?;
-            if let Some(policy) = policy {
-                tx.write_policy(&policy, self.world.pos).await?;
-            }
-            if !asked.is_empty() {
-                tx.answer(&asked.answers(&results)?, started).await?;
-            }
-            tx.commit(before, self.world.pos, self.lease.term).await
-        };
-        commit.instrument(debug_span!("commit", pos = self.world.pos)).await?;
-        let to_do = !writes.outbox.is_empty() || !writes.settled.is_empty();
-        self.pulse = pulse;
-        self.models.add(writes.changed, started);
-        self.committed(entries.len(), to_do, started).await?;
-        Ok(results)
-    }
-
-    /// Begins a commit and notes the keys in it, with whether they last. Returns those that were new.
-    async fn note_keys(
-        &self,
-        keys: &[Option<Key>],
-        lasting: &[bool],
-        now: Ts,
-    ) -> store::Result<(store::Tx, HashSet<Key>)> {
-        let mut wanted: Vec<(Key, bool)> =
-            keys.iter().zip(lasting).filter_map(|(key, lasting)| Some(((*key)?, *lasting))).collect();
-        // In key order neighbouring keys share pages, and a key that comes twice is asked for once.
-        wanted.sort_unstable();
-        wanted.dedup_by_key(|(key, _)| *key);
-        let mut tx = self.store.begin_commit().await?;
-        // Nearly always all of them are new, and then nobody needs to be told which.
-        if tx.note_new_keys(&wanted, now).await? {
-            return Ok((tx, wanted.into_iter().map(|(key, _)| key).collect()));
-        }
-        tx.roll_back().await?;
-        let mut tx = self.store.begin_commit().await?;
-        let fresh = tx.note_keys(&wanted, now).await?.into_iter().collect();
-        Ok((tx, fresh))
-    }
-
-    fn fold_one(
-        &mut self,
-        body: Body,
-        now: Ts,
-        writes: &mut Writes,
-    ) -> store::Result<(Entry, Option<crate::core::step::Reply>)> {
-        let is_policy = matches!(body, Body::Policy(_));
-        let input = Input { pos: self.world.pos + 1, at: now.max(self.world.now), body };
-        let entry = Entry { pos: input.pos, at: input.at, body: serde_json::to_string(&input.body)? };
-        metrics::counter!("sereno_inputs_total", "kind" => kind(&input.body)).increment(1);
-        let decision = debug_span!("fold", pos = input.pos).in_scope(|| step(&mut self.world, &input));
-        let reply = writes.add(decision);
-        if is_policy {
-            self.policy.send_replace(self.world.policy.clone());
-        }
-        Ok((entry, reply))
-    }
-
-    /// A batch is committed: tell everybody, and see whether a snapshot is due.
-    async fn committed(&mut self, inputs: usize, to_do: bool, started: Ts) -> store::Result<()> {
-        let now = self.clock.now();
-        self.committed.send_replace(self.world.pos);
-        if to_do {
-            self.outbox.send_replace(self.world.pos);
-        }
-        self.last_commit.send_replace(now);
-        metrics::histogram!("sereno_commit_seconds").record(now.since(started).as_secs_f64());
-        #[expect(clippy::cast_precision_loss, reason = "batches are small")]
-        metrics::histogram!("sereno_commit_inputs").record(inputs as f64);
-        let (behind, age) = (self.world.pos - self.snapshot_pos, now.since(self.snapshot_at));
+    async fn snapshot_if_due(&mut self) -> Result<(), Stopped> {
+        let (behind, age) = (self.world.pos - self.snapshot_pos, self.clock.now().since(self.snapshot_at));
         let many = behind >= SNAPSHOT_INPUTS && age.0 >= self.snapshot_took.0 * SNAPSHOT_SHARE;
-        if many || (behind > 0 && age >= SNAPSHOT_EVERY) {
-            self.snapshot().await?;
+        if !many && (behind == 0 || age < SNAPSHOT_EVERY) {
+            return Ok(());
         }
-        Ok(())
+        match self.snapshot().await {
+            Ok(()) => Ok(()),
+            Err(error) => self.recover(&error).await,
+        }
     }
 
     async fn flush_models(&mut self) -> store::Result<()> {
@@ -461,7 +370,7 @@ impl Engine {
         }
         // A store that can be read but not written is still in trouble, so something is written.
         tx.commit(cursor, cursor, term).await?;
-        let (world, changed) = rebuild(&self.store, cursor).await?;
+        let Rebuilt { world, changed, .. } = rebuild(&self.store, self.step, cursor).await?;
         self.world = world;
         self.models = Models::new(changed, self.clock.now());
         // A commit of which nobody knew whether it happened may have left something to do.
@@ -495,22 +404,6 @@ fn end_of(error: &store::Error) -> Result<(), Stopped> {
     }
 }
 
-/// The World of the newest snapshot with the log behind it folded in, and whose read models that touched.
-async fn rebuild(store: &Store, cursor: u64) -> store::Result<(World, crate::core::step::Changed)> {
-    let mut world = store.load_snapshot().await?;
-    let mut changed = crate::core::step::Changed::default();
-    while world.pos < cursor {
-        let stretch = store.log_after(world.pos, cursor).await?;
-        if stretch.is_empty() {
-            break;
-        }
-        for input in &stretch {
-            changed.merge(step(&mut world, input).changed);
-        }
-    }
-    Ok((world, changed))
-}
-
 /// Gives each request its share of the results.
 fn answer(doors: Vec<(Answer, usize)>, results: Vec<Appended>) {
     let mut results = results.into_iter();
@@ -536,6 +429,7 @@ const fn kind(body: &Body) -> &'static str {
         Body::ClockJumped(_) | Body::Returned { .. } | Body::Skewed { .. } => "time",
         Body::Policy(_) => "policy",
         Body::Restored { .. } => "restored",
+        Body::Quarantined(_) => "quarantined",
         Body::LinkIssued { .. } | Body::LinkUsed { .. } | Body::SignedOut { .. } => "sign_in",
     }
 }

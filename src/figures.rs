@@ -9,6 +9,7 @@ use metrics::{describe_counter, describe_gauge, describe_histogram};
 const COUNTERS: &[(&str, &str)] = &[
     ("sereno_inputs_total", "Inputs that were folded, by kind."),
     ("sereno_duplicates_total", "Inputs that had been there before and were not folded again."),
+    ("sereno_quarantined_total", "Inputs and deadlines over which the fold broke and that were put aside."),
     ("sereno_commit_failures_total", "Commits that failed; nothing of them was stored."),
     ("sereno_http_requests_total", "Requests, by route and status."),
     ("sereno_intake_refused_total", "Requests to intake that were refused, by source and reason."),

@@ -104,13 +104,14 @@ async fn head_of(path: &Path) -> Option<ChainHead> {
 
 /// Begins a new epoch and lets the fold end what was open. `lives` is how long a lease lives.
 async fn end_what_is_open(store: &Store, lives: Span, replaced: Option<ChainHead>) -> Result<u64, Failure> {
-    let Sources { clock, entropy } = Sources::system();
+    let sources = Sources::system();
+    let clock = &sources.clock;
     let claim = Claim {
         store: store.clone(),
         clock: clock.clone(),
         bell: Bell::default(),
         name: ENGINE.to_owned(),
-        holder: random_hex(entropy.as_ref(), 8),
+        holder: random_hex(sources.entropy.as_ref(), 8),
         lives,
     };
     // A copy that was made while a sereno was at work says that it is; that one does not move it, and counts as dead.
@@ -124,7 +125,7 @@ async fn end_what_is_open(store: &Store, lives: Span, replaced: Option<ChainHead
     let (log, requests) = Log::open(clock.clone());
     let told = Told::new(Arc::default(), clock.now());
     let fold = async {
-        let engine = Engine::start(store.clone(), clock, lease, told, requests.lock_owned().await).await?;
+        let engine = Engine::start(store.clone(), &sources, lease, told, requests.lock_owned().await).await?;
         let (stopper, stop) = Stopper::new();
         let append = async {
             let appended = log.append_one(NewInput::unkeyed(Body::Restored { epoch, replaced })).await;

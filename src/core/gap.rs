@@ -105,7 +105,7 @@ impl Fold<'_> {
     }
 
     /// Tells people that something is wrong with sereno itself.
-    fn trouble(&mut self, reason: Reason, severity: Severity, audience: Audience) {
+    pub(super) fn trouble(&mut self, reason: Reason, severity: Severity, audience: Audience) {
         let draft = Draft {
             subject: Subject::Nothing,
             content: Content::Notice(NoticeView { reason, refused: false, trouble: true }),

@@ -9,6 +9,7 @@ use super::delivery::SendOutcome;
 use super::event::Event;
 use super::gap::Jump;
 use super::policy::Policy;
+use super::quarantine::Quarantined;
 use super::time::Ts;
 
 /// One entry of the log: what happened, at which position, and when it was folded.
@@ -52,6 +53,8 @@ pub enum Body {
     },
     /// The configuration has changed.
     Policy(Box<Policy>),
+    /// The fold broke over something that stands here as text.
+    Quarantined(Box<Quarantined>),
     /// A link to the page was made for a person.
     LinkIssued {
         /// SHA-256 of the link's token, hexadecimal.

@@ -11,7 +11,7 @@
 //! | [`money`], [`time`], [`text`], [`digest`], [`status`] | amounts, instants, hostile text, bindings, the vocabulary |
 //! | [`audit`], [`reason`], [`signin`], [`policy`], [`schedule`], [`arena`] | proof, names for decisions, the page's sessions, the configuration as data, deadlines, a slab |
 //! | [`restore`] | what ends when a store is brought back from a copy |
-//! | [`step`] | the fold itself |
+//! | [`step`], [`quarantine`] | the fold itself; what broke it and was put aside |
 
 pub mod access;
 pub mod alert;
@@ -28,6 +28,7 @@ pub mod input;
 pub mod message;
 pub mod money;
 pub mod policy;
+pub mod quarantine;
 pub mod reason;
 pub mod report;
 pub mod restore;

@@ -242,6 +242,15 @@ pub enum Reason {
         percent: u8,
     },
 
+    // ---- faults of sereno itself
+    /// The fold broke over it, and it was put aside.
+    Quarantined {
+        /// The kind of input, or `deadlines`.
+        what: String,
+        /// The beginning of the SHA-256 of its body; empty for deadlines.
+        digest: String,
+    },
+
     // ---- refusals
     /// Nobody in the configuration has this account.
     UnknownPerson {

@@ -104,6 +104,9 @@ pub struct Fold<'a> {
     pub made: u32,
 }
 
+/// A fold: [`step`], unless somebody hands in another one.
+pub type Step = fn(&mut World, &Input) -> Decision;
+
 /// Folds one input.
 pub fn step(world: &mut World, input: &Input) -> Decision {
     let at = input.at.max(world.now);
@@ -111,6 +114,7 @@ pub fn step(world: &mut World, input: &Input) -> Decision {
     world.pos = input.pos;
     let mut fold = Fold { w: world, out: Decision::default(), at, suspects: Vec::new(), made: 0 };
     fold.forgive(&input.body);
+    fold.let_go(&input.body);
     fold.deadlines();
     fold.input(&input.body);
     fold.out
@@ -128,6 +132,7 @@ impl Fold<'_> {
             Body::Returned { since } => self.returned(*since),
             Body::Skewed { source, percent } => self.skewed(source, *percent),
             Body::Policy(policy) => self.policy(policy),
+            Body::Quarantined(about) => self.quarantined(about),
             Body::LinkIssued { token, person, expires } => self.link_issued(token, person, *expires),
             Body::LinkUsed { token, session, expires } => self.link_used(token, session, *expires),
             Body::SignedOut { session } => self.signed_out(session),

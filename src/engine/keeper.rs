@@ -160,8 +160,8 @@ impl Keeper {
     /// An engine with the World as the log has it, under our own policy.
     async fn rebuild(&self, lease: Lease) -> store::Result<Engine> {
         let requests = self.requests.clone().lock_owned().await;
-        let clock = self.sources.clock.clone();
-        let mut engine = Engine::start(self.store.clone(), clock, lease, self.told.clone(), requests).await?;
+        let mut engine =
+            Box::pin(Engine::start(self.store.clone(), &self.sources, lease, self.told.clone(), requests)).await?;
         engine.apply(&self.policy).await?;
         Ok(engine)
     }

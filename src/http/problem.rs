@@ -15,12 +15,14 @@ pub struct Problem {
     detail: String,
     retry_after: Option<u32>,
     index: Option<usize>,
+    /// A word for programs, where the status does not tell enough.
+    code: Option<&'static str>,
 }
 
 impl Problem {
     /// An error with a status and what to do about it.
     pub fn new(status: u16, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), retry_after: None, index: None }
+        Self { status, detail: detail.into(), retry_after: None, index: None, code: None }
     }
 
     /// The same, with how many seconds to wait.
@@ -28,6 +30,15 @@ impl Problem {
     pub const fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
+    }
+
+    /// What was sent breaks sereno itself, and would do so again.
+    pub fn quarantined(digest: &str, index: usize) -> Self {
+        let detail = format!(
+            "Event {index} broke sereno and was put aside (SHA-256 {digest}…): nothing followed from it. Sending it again \
+             does not help; please report it. Whatever else was sent with it was taken."
+        );
+        Self { index: Some(index), code: Some("quarantined"), ..Self::new(422, detail) }
     }
 
     /// Credentials are missing or wrong; strangers are told no more.
@@ -66,6 +77,9 @@ impl IntoResponse for Problem {
         });
         if let Some(index) = self.index {
             body["index"] = json!(index);
+        }
+        if let Some(code) = self.code {
+            body["code"] = json!(code);
         }
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (status, kind, body.to_string()).into_response();

@@ -21,6 +21,7 @@ use super::limits::WEBHOOK_BODY;
 use super::problem::Problem;
 use super::{Shared, body};
 use crate::core::input::{Body as InputBody, Reported};
+use crate::core::reason::Reason;
 use crate::engine::{NewInput, Urgency};
 use crate::runtime::{Decoded, Inbound, Refused, Runtime, Verified};
 use crate::store::Appended;
@@ -155,6 +156,12 @@ async fn take(
     // The place is open before anything can be decided, so that no decision finds nobody.
     let held = runtime.expect(&decoded);
     let appended = door.log.append(inputs).await?;
+    let reasons = appended.iter().map(|appended| appended.reply.as_ref().map(|reply| &reply.reason));
+    for (index, reason) in reasons.enumerate() {
+        if let Some(Reason::Quarantined { digest, .. }) = reason {
+            return Err(Problem::quarantined(digest, index));
+        }
+    }
     Ok((decoded, held, appended))
 }
 

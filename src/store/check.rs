@@ -108,6 +108,8 @@ impl Store {
     /// Each snapshot, folded again from the one before or from nothing, as far as the log is still there.
     async fn check_snapshots(&self) -> Result<Vec<std::result::Result<String, String>>> {
         let first = self.log_first().await?.map_or(1, |(first, _)| first);
+        // What broke the fold is left out by whoever folds, and would break it here.
+        let whole = self.passed_over().await?.is_none();
         let mut world = (first == 1).then(World::default);
         let mut found = Vec::new();
         for (pos, body) in self.snapshots().await? {
@@ -116,7 +118,7 @@ impl Store {
                 continue;
             };
             let folded = match world.take() {
-                Some(before) if before.pos + 1 >= first => Some(self.fold_on(before, pos).await?),
+                Some(before) if whole && before.pos + 1 >= first => Some(self.fold_on(before, pos).await?),
                 _ => None,
             };
             found.push(match folded {
@@ -124,7 +126,9 @@ impl Store {
                     Ok(format!("the snapshot at {pos} is the fold of the log before it"))
                 }
                 Some(_) => Err(format!("the snapshot at {pos} is not the fold of the log before it")),
-                None => Ok(format!("the snapshot at {pos} can be read; the log before it was cut")),
+                None => Ok(format!(
+                    "the snapshot at {pos} can be read; the log before it was cut, or is passed over in part"
+                )),
             });
             world = Some(read);
         }

@@ -79,6 +79,9 @@ pub enum Error {
     /// Somebody gave up waiting for what was just being folded.
     #[error("a request was taken back while it was folded")]
     Withdrawn,
+    /// The fold breaks whatever is left out.
+    #[error("the fold breaks: {0}")]
+    Fold(String),
     /// The database said no.
     #[error("database: {0}")]
     Sql(sqlx::Error),

@@ -15,6 +15,7 @@ mod lease;
 mod migrate;
 mod outbox;
 mod partition;
+mod passed_over;
 mod prune;
 mod read;
 mod replicas;

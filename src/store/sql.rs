@@ -353,6 +353,13 @@ statements! {
     DELETE_SIGN_IN = "DELETE FROM sign_ins WHERE session = $1";
     /// How many sessions of the page live.
     COUNT_SIGN_INS = "SELECT COUNT(*) AS rows FROM sign_ins WHERE expires > $1";
+    /// The end of the audit.
+    SELECT_AUDIT_END = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1";
+    /// The highest numbers that were given.
+    SELECT_NUMBERS = "SELECT (SELECT COALESCE(MAX(number), 0) FROM alerts) AS alerts, \
+        (SELECT COALESCE(MAX(number), 0) FROM approvals) AS approvals, \
+        (SELECT COALESCE(MAX(number), 0) FROM cards) AS cards, \
+        (SELECT COALESCE(MAX(number), 0) FROM copies) AS copies";
     /// A stretch of the audit.
     SELECT_AUDIT = "SELECT seq, at, actor, action, object, data, prev, hash FROM audit WHERE seq > $1 AND at >= $2 AND at < $3 ORDER BY seq LIMIT $4";
 }

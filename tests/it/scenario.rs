@@ -4,5 +4,6 @@ mod alerts;
 mod approvals;
 mod control;
 mod life;
+mod quarantine;
 mod trace;
 mod trouble;

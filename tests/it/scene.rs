@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use sereno::app::App;
 use sereno::clock::{Clock as _, CountingEntropy, ManualClock, Sources, within};
 use sereno::config::Config;
+use sereno::core::step::{Step, step};
 use sereno::core::time::{Span, Ts};
 use sereno::store::Listed;
 
@@ -58,6 +59,7 @@ pub struct Scene {
     database: Database,
     config: String,
     entropy: Arc<CountingEntropy>,
+    step: Step,
 }
 
 impl Scene {
@@ -70,6 +72,15 @@ impl Scene {
     /// Starts on `database` by another address of it, with `store` among the settings of the store. Time moves in
     /// leaps here, and a process that slept for longer than its lease would rightly fold no more: the lease is long.
     pub async fn start_at(url: String, database: Database, store: &str, extra: &str) -> Self {
+        Self::begin(url, database, store, extra, step).await
+    }
+
+    /// Starts on `database` with another fold.
+    pub async fn start_folding(database: Database, step: Step) -> Self {
+        Self::begin(database.url().to_owned(), database, "", "", step).await
+    }
+
+    async fn begin(url: String, database: Database, store: &str, extra: &str, step: Step) -> Self {
         let fleet = Fleet::start().await;
         let config = format!(
             "[http]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{url}\"\nlease = \"365d\"\n{store}\n{PEOPLE}\n\
@@ -80,26 +91,26 @@ impl Scene {
         let logs = Logs::start();
         let clock = ManualClock::new(at("09:00"));
         let entropy = Arc::new(CountingEntropy::default());
-        let app = launch(&config, &clock, &entropy).await;
+        let app = launch(&config, &clock, &entropy, step).await;
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let scene = Self { app, clock, client, logs, fleet, database, config, entropy };
+        let scene = Self { app, clock, client, logs, fleet, database, config, entropy, step };
         scene.settle().await;
         scene
     }
 
     /// Stops in order and starts again on the same store.
     pub async fn restart(self) -> Self {
-        let Self { app, clock, client, logs, fleet, database, config, entropy } = self;
+        let Self { app, clock, client, logs, fleet, database, config, entropy, step } = self;
         app.stop().await;
-        let app = launch(&config, &clock, &entropy).await;
-        let scene = Self { app, clock, client, logs, fleet, database, config, entropy };
+        let app = launch(&config, &clock, &entropy, step).await;
+        let scene = Self { app, clock, client, logs, fleet, database, config, entropy, step };
         scene.settle().await;
         scene
     }
 
     /// Another process on the same store.
     pub async fn another(&self) -> App {
-        launch(&self.config, &self.clock, &self.entropy).await
+        launch(&self.config, &self.clock, &self.entropy, self.step).await
     }
 
     /// The same scene with another way to the fleet's control endpoint: `server` stands before it.
@@ -218,8 +229,8 @@ impl Scene {
     }
 }
 
-async fn launch(config: &str, clock: &ManualClock, entropy: &Arc<CountingEntropy>) -> App {
+async fn launch(config: &str, clock: &ManualClock, entropy: &Arc<CountingEntropy>, step: Step) -> App {
     let config = Config::from_text(config).unwrap_or_else(|error| panic!("{error}"));
-    let sources = Sources { clock: Arc::new(clock.clone()), entropy: entropy.clone() };
+    let sources = Sources { clock: Arc::new(clock.clone()), entropy: entropy.clone(), step };
     Box::pin(App::start(&config, sources)).await.unwrap_or_else(|error| panic!("{error}"))
 }

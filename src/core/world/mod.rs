@@ -95,6 +95,9 @@ pub struct World {
     /// When people were last told that the clock jumped.
     #[serde(default)]
     pub jump_told: Option<Ts>,
+    /// When people were last told that the fold broke over something.
+    #[serde(default)]
+    pub quarantine_told: Option<Ts>,
     /// The policy in force.
     pub policy: Arc<Policy>,
     /// Who works.

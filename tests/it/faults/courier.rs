@@ -11,6 +11,7 @@ use sereno::channel::token::Tokens;
 use sereno::channel::{Channel, Outgoing, Verdict, carries};
 use sereno::clock::{CountingEntropy, ManualClock, Sources, within};
 use sereno::core::policy::ChannelPolicy;
+use sereno::core::step::step;
 use sereno::core::time::Span;
 use sereno::courier::Courier;
 use sereno::engine::{Keeper, NewInput};
@@ -120,7 +121,7 @@ impl Channel for Brittle {
 async fn what_breaks_the_courier_twice_becomes_a_plain_word(db: Database) {
     let store = db.open().await;
     let clock = ManualClock::new(at("09:00"));
-    let sources = Sources { clock: Arc::new(clock.clone()), entropy: Arc::new(CountingEntropy::default()) };
+    let sources = Sources { clock: Arc::new(clock.clone()), entropy: Arc::new(CountingEntropy::default()), step };
     let mut wanted = policy();
     wanted.channels.remove("tg");
     wanted.people.remove("victor");

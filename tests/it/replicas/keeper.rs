@@ -7,6 +7,7 @@ use sereno::clock::{ManualClock, Sources, SystemEntropy, within};
 use sereno::core::access::Actor;
 use sereno::core::input::{Body, Invocation};
 use sereno::core::policy::Policy;
+use sereno::core::step::step;
 use sereno::core::time::Span;
 use sereno::engine::{AppendError, Keeper, Log, NewInput, Progress, Stopped};
 use sereno::stop::Stopper;
@@ -34,7 +35,7 @@ impl Replica {
 
     async fn start_under(db: &Database, clock: &ManualClock, policy: Policy) -> Self {
         let store = db.open().await;
-        let sources = Sources { clock: Arc::new(clock.clone()), entropy: Arc::new(SystemEntropy) };
+        let sources = Sources { clock: Arc::new(clock.clone()), entropy: Arc::new(SystemEntropy), step };
         let (keeper, log, progress) = Box::pin(Keeper::start(store.clone(), sources, LEASE, policy)).await.unwrap();
         let (stopper, stop) = Stopper::new();
         let task = tokio::spawn(keeper.run(stop));

@@ -5,6 +5,8 @@ mod keys;
 mod lease;
 mod migrations;
 pub mod night;
+mod quarantine;
+mod queue;
 mod replay;
 mod sql;
 mod sqlite;

@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use sereno::clock::ManualClock;
+use sereno::clock::{ManualClock, Sources, SystemEntropy};
 use sereno::core::delivery::{SendOutcome, SendResult};
 use sereno::core::input::{Body, Input};
+use sereno::core::step::{Step, step};
 use sereno::core::time::Span;
 use sereno::core::world::World;
 use sereno::engine::{Engine, Log, NewInput, Stopped, Told};
@@ -59,13 +60,17 @@ pub struct Folding {
 impl Folding {
     /// Takes the lease and folds; the clock stands where it stood.
     pub async fn start(store: &Store, clock: ManualClock) -> Self {
+        Self::start_with(store, clock, step).await
+    }
+
+    /// The same with another fold.
+    pub async fn start_with(store: &Store, clock: ManualClock, step: Step) -> Self {
         use sereno::clock::Clock as _;
         let lease = store.seize_engine("first", clock.now()).await.unwrap();
         let (log, requests) = Log::open(Arc::new(clock.clone()));
         let told = Told::new(Arc::default(), clock.now());
-        let engine = Engine::start(store.clone(), Arc::new(clock.clone()), lease, told, requests.lock_owned().await)
-            .await
-            .unwrap();
+        let sources = Sources { clock: Arc::new(clock.clone()), entropy: Arc::new(SystemEntropy), step };
+        let engine = Engine::start(store.clone(), &sources, lease, told, requests.lock_owned().await).await.unwrap();
         let (stopper, stop) = Stopper::new();
         let task = tokio::spawn(engine.run(stop));
         Self { log, lease, clock, stopper, task }
@@ -139,7 +144,7 @@ pub async fn whole_log(store: &Store) -> Vec<Input> {
 /// Folds inputs into a World.
 pub fn folded(mut world: World, inputs: &[Input]) -> World {
     for input in inputs {
-        sereno::core::step::step(&mut world, input);
+        step(&mut world, input);
     }
     world
 }
