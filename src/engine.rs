@@ -273,6 +273,7 @@ impl Engine {
         let keys: Vec<Option<Key>> =
             inputs.iter().map(|i| i.key.as_ref().map(|k| idempotency_key(&i.source, k))).collect();
         let (mut tx, mut fresh) = self.note_keys(&keys, started).await?;
+        kill_point!("engine.keys.after");
         let mut results = Vec::with_capacity(inputs.len());
         let mut entries = Vec::with_capacity(inputs.len());
         let mut writes = Writes::default();
@@ -303,16 +304,21 @@ impl Engine {
         }
         let commit = async {
             tx.append(&entries).await?;
+            kill_point!("engine.append.after");
             tx.write(&writes, &self.world).await?;
+            kill_point!("engine.write.after");
             if let Some(policy) = policy {
                 tx.write_policy(&policy, self.world.pos).await?;
             }
             if !asked.is_empty() {
+                kill_point!("engine.asked.before");
                 tx.answer(&asked.answers(&results)?, started).await?;
+                kill_point!("engine.asked.after");
             }
             tx.commit(self.world.pos, self.lease.term).await
         };
         commit.instrument(debug_span!("commit", pos = self.world.pos)).await?;
+        kill_point!("engine.commit.after");
         let to_do = !writes.outbox.is_empty() || !writes.settled.is_empty();
         self.pulse = pulse;
         self.models.add(writes.changed, started);
@@ -328,6 +334,7 @@ impl Engine {
         wanted.dedup();
         let mut tx = self.store.begin_commit().await?;
         // Nearly always all of them are new, and then nobody needs to be told which.
+        kill_point!("engine.keys.before");
         if tx.note_new_keys(&wanted, now).await? {
             return Ok((tx, wanted.into_iter().collect()));
         }
@@ -379,10 +386,12 @@ impl Engine {
         let changed = self.models.take();
         let mut tx = self.store.begin_commit().await?;
         tx.write_models(&changed, &self.world).await?;
+        kill_point!("engine.models.before");
         if !self.store.is_exclusive() {
             self.tidy(&mut tx).await?;
         }
         tx.commit(self.world.pos, self.lease.term).await?;
+        kill_point!("engine.models.after");
         self.models.took(self.clock.now().since(started));
         Ok(())
     }
@@ -393,6 +402,7 @@ impl Engine {
         self.flush_models().await?;
         let body = self.world.write()?;
         self.store.save_snapshot(self.world.pos, self.world.now, &body).await?;
+        kill_point!("engine.snapshot.after");
         self.snapshot_pos = self.world.pos;
         self.snapshot_at = self.clock.now();
         self.snapshot_took = self.snapshot_at.since(started);
@@ -470,7 +480,9 @@ impl Engine {
 
 /// The World of the newest snapshot with the log behind it folded in, and whose read models that touched.
 async fn rebuild(store: &Store, cursor: u64) -> store::Result<(World, crate::core::step::Changed)> {
+    kill_point!("engine.start.before");
     let mut world = store.load_snapshot().await?;
+    kill_point!("engine.start.after");
     let mut changed = crate::core::step::Changed::default();
     while world.pos < cursor {
         let stretch = store.log_after(world.pos, cursor).await?;
@@ -486,10 +498,12 @@ async fn rebuild(store: &Store, cursor: u64) -> store::Result<(World, crate::cor
 
 /// Gives each request its share of the results.
 fn answer(doors: Vec<(Answer, usize)>, results: Vec<Appended>) {
+    kill_point!("engine.answer.before");
     let mut results = results.into_iter();
     for (done, count) in doors {
         // Whoever asked may have gone; what they appended stays.
         let _gone = done.send(Ok(results.by_ref().take(count).collect()));
+        kill_point!("engine.answer.after");
     }
 }
 

@@ -250,7 +250,9 @@ impl Store {
             return Err(Error::Pooled);
         }
         if !store.pooled {
+            kill_point!("store.migrate.before");
             store.migrate().await?;
+            kill_point!("store.migrate.after");
         }
         Ok(store)
     }
@@ -379,7 +381,9 @@ impl Store {
         let Pool::Sqlite { read, .. } = &self.pool else {
             return Err(Error::NotSqlite);
         };
+        kill_point!("backup.copy.before");
         sqlx::query(sql::VACUUM_INTO).bind(to.display().to_string()).execute(read).await?;
+        kill_point!("backup.copy.after");
         Ok(())
     }
 

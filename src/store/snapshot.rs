@@ -51,6 +51,7 @@ impl Store {
         if let Some(before) = before.first() {
             execute!(&mut tx, sql::DELETE_SNAPSHOTS, *before);
         }
+        kill_point!("engine.snapshot.before");
         tx.commit().await
     }
 }
