@@ -134,6 +134,7 @@ impl Courier {
         self.report_lost(now).await?;
         let lease = random_hex(self.sources.entropy.as_ref(), 12);
         let rows = self.store.claim(&lease, now, LEASE, BATCH).await?;
+        kill_point!("courier.claim.after");
         let count = rows.len();
         let mut conversations: HashMap<String, Vec<Claimed>> = HashMap::new();
         for row in rows {
@@ -154,6 +155,7 @@ impl Courier {
     /// Leases whose holder did not come back.
     async fn report_lost(&self, now: Ts) -> crate::store::Result<()> {
         for lost in self.store.lost_leases(now).await? {
+            kill_point!("courier.lost.before");
             let harmless = self.channels.get(&lost.via).is_some_and(|channel| !lost.control && channel.is_idempotent());
             if !lost.begun || harmless {
                 self.unclaim(&lost.id, &lost.lease).await;
@@ -168,6 +170,7 @@ impl Courier {
                 Body::Sent(SendOutcome { id: lost.id.clone(), attempt: lost.attempt, version: 0, result })
             };
             self.append(&lost.id, lost.attempt, body).await;
+            kill_point!("courier.lost.after");
         }
         Ok(())
     }
@@ -247,8 +250,10 @@ impl Courier {
                 Body::Sent(SendOutcome { id: id.clone(), attempt, version: 0, result })
             }
         };
+        kill_point!("courier.mark.before");
         let next = if holds_back(&body) { Next::Hold } else { Next::GoOn };
         self.append(&id, attempt, body).await;
+        kill_point!("courier.mark.after");
         next
     }
 
@@ -306,7 +311,9 @@ impl Courier {
                 None => channel.send(&out).await,
             }
         };
+        kill_point!("courier.send.before");
         let verdict = call.instrument(debug_span!("send")).await;
+        kill_point!("courier.send.after");
         metrics::counter!("sereno_deliveries_total", "channel" => via.to_owned(), "result" => word(&verdict))
             .increment(1);
         self.judge(id, via, verdict, copy, paces)
@@ -348,7 +355,9 @@ impl Courier {
         let Some(runtime) = self.runtimes.get(&call.runtime) else {
             return ControlResult::Failed { error: format!("there is no runtime `{}` any more", call.runtime) };
         };
+        kill_point!("courier.control.before");
         let result = runtime.control(call, self.sources.wall()).instrument(debug_span!("control")).await;
+        kill_point!("courier.control.after");
         metrics::counter!("sereno_control_calls_total", "runtime" => call.runtime.clone(), "verb" => call.order.verb().as_str()).increment(1);
         result
     }

@@ -300,10 +300,12 @@ impl Engine {
         let changed = self.models.take();
         let mut tx = self.store.begin_commit().await?;
         tx.write_models(&changed, &self.world).await?;
+        kill_point!("engine.models.before");
         if !self.store.is_exclusive() {
             self.tidy(&mut tx).await?;
         }
         tx.commit(self.world.pos, self.world.pos, self.lease.term).await?;
+        kill_point!("engine.models.after");
         self.models.took(self.clock.now().since(started));
         Ok(())
     }
@@ -314,6 +316,7 @@ impl Engine {
         self.flush_models().await?;
         let body = self.world.write()?;
         self.store.save_snapshot(self.world.pos, self.world.now, &body).await?;
+        kill_point!("engine.snapshot.after");
         self.snapshot_pos = self.world.pos;
         self.snapshot_at = self.clock.now();
         self.snapshot_took = self.snapshot_at.since(started);
@@ -406,10 +409,12 @@ fn end_of(error: &store::Error) -> Result<(), Stopped> {
 
 /// Gives each request its share of the results.
 fn answer(doors: Vec<(Answer, usize)>, results: Vec<Appended>) {
+    kill_point!("engine.answer.before");
     let mut results = results.into_iter();
     for (done, count) in doors {
         // Whoever asked may have gone; what they appended stays.
         let _gone = done.send(Ok(results.by_ref().take(count).collect()));
+        kill_point!("engine.answer.after");
     }
 }
 

@@ -2,6 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod kill_point;
+
 pub mod app;
 pub mod channel;
 pub mod cli;

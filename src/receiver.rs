@@ -78,6 +78,7 @@ impl Receiver {
                 Ok(polled) => {
                     self.health.ok(name, self.sources.now());
                     if self.take_all(name, channel, polled.incoming).await {
+                        kill_point!("receiver.confirm.before");
                         since = polled.next;
                     }
                 }
@@ -125,7 +126,9 @@ impl Receiver {
             return Ok(());
         };
         let input = NewInput::keyed(format!("channel:{name}"), incoming.key.clone(), Body::Command(invocation));
+        kill_point!("receiver.append.before");
         let appended = self.log.append_one(input).await?;
+        kill_point!("receiver.append.after");
         if let Some(reply) = appended.reply {
             self.respond(channel, &incoming, &reply.reason, reply.refused, &reader).await;
         }

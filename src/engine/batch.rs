@@ -42,6 +42,7 @@ impl Engine {
             inputs.iter().map(|i| i.key.as_ref().map(|k| idempotency_key(&i.source, k))).collect();
         let lasting: Vec<bool> = inputs.iter().map(|input| input.lasting).collect();
         let (tx, fresh) = self.note_keys(&keys, &lasting, started).await?;
+        kill_point!("engine.keys.after");
         let before = self.world.pos;
         let mut batch = Batch { now: started, before, aside, entries: Vec::new(), writes: Writes::default() };
         let inputs_hold_policy = inputs.iter().any(|input| matches!(input.body, Body::Policy(_)));
@@ -61,6 +62,7 @@ impl Engine {
         }
         let commit = self.commit(tx, &batch, policy, asked, &results);
         commit.instrument(debug_span!("commit", pos = self.world.pos)).await?;
+        kill_point!("engine.commit.after");
         let Batch { entries, writes, .. } = batch;
         let to_do = !writes.outbox.is_empty() || !writes.settled.is_empty();
         self.pulse = pulse;
@@ -78,12 +80,16 @@ impl Engine {
         results: &[Appended],
     ) -> store::Result<()> {
         tx.append(&batch.entries).await?;
+        kill_point!("engine.append.after");
         tx.write(&batch.writes, &self.world).await?;
+        kill_point!("engine.write.after");
         if let Some(policy) = policy {
             tx.write_policy(&policy, self.world.pos).await?;
         }
         if !asked.is_empty() {
+            kill_point!("engine.asked.before");
             tx.answer(&asked.answers(results)?, batch.now).await?;
+            kill_point!("engine.asked.after");
         }
         tx.commit(batch.before, self.world.pos, self.lease.term).await
     }
@@ -101,6 +107,7 @@ impl Engine {
         wanted.sort_unstable();
         wanted.dedup_by_key(|(key, _)| *key);
         let mut tx = self.store.begin_commit().await?;
+        kill_point!("engine.keys.before");
         // Nearly always all of them are new, and then nobody needs to be told which.
         if tx.note_new_keys(&wanted, now).await? {
             return Ok((tx, wanted.into_iter().map(|(key, _)| key).collect()));

@@ -131,5 +131,6 @@ impl Claim {
             Ok(()) => self.store.ring(Ring::Lease).await,
             Err(error) => tracing::warn!(%error, lease = self.name, "a lease was not given back"),
         }
+        kill_point!("lease.resign.after");
     }
 }

@@ -117,7 +117,9 @@ impl Followed {
     }
 
     async fn keep(&self, rows: Vec<Waiting>) {
+        kill_point!("follow.store.before");
         let result = self.store.add_requests(&rows).await;
+        kill_point!("follow.store.after");
         match result {
             Ok(()) => {
                 self.callers(|callers| {
@@ -176,6 +178,7 @@ impl Followed {
         let Some(first) = self.callers(|callers| callers.keys().next().copied()) else { return Ok(()) };
         let answers = self.store.answers(&self.owner, first - 1).await?;
         let Some(last) = answers.last().map(|answer| answer.number) else { return Ok(()) };
+        kill_point!("follow.answer.before");
         for answer in answers {
             let Some(caller) = self.callers(|callers| callers.remove(&answer.number)) else { continue };
             let result = match serde_json::from_str(&answer.body) {
@@ -186,6 +189,7 @@ impl Followed {
             // Whoever asked may have gone; what they appended stays.
             let _gone = caller.done.send(result);
         }
+        kill_point!("follow.answer.after");
         self.store.forget_answers(&self.owner, last).await
     }
 

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use super::claim::Claim;
 use super::follow::Followed;
 use super::log::{Log, Requests};
@@ -151,9 +153,13 @@ impl Keeper {
 
     /// Begins to fold, and keeps the lease meanwhile: a long log takes longer than a lease lives.
     async fn begin(&self, lease: Lease) -> store::Result<Engine> {
+        let claim = self.claim.clone();
+        // In a task of its own, which ends with this: folding a stretch of the log leaves no room for a renewal.
+        let mut kept = JoinSet::new();
+        kept.spawn(async move { claim.kept(lease.term).await });
         tokio::select! {
             begun = self.rebuild(lease) => begun,
-            () = self.claim.kept(lease.term) => Err(store::Error::LeaseLost),
+            _ = kept.join_next() => Err(store::Error::LeaseLost),
         }
     }
 

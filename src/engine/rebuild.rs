@@ -51,7 +51,9 @@ pub(super) async fn rebuild(store: &Store, step: Step, cursor: u64) -> store::Re
     let mut out: PassedOver = noted.map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_default();
     let mut news = Vec::new();
     loop {
+        kill_point!("engine.start.before");
         let mut world = store.load_snapshot().await?;
+        kill_point!("engine.start.after");
         let from = world.pos;
         let broke = match replay(store, step, &mut world, cursor, &out).await? {
             Ok(changed) => {

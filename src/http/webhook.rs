@@ -155,7 +155,9 @@ async fn take(
     take_turn(door, name, Urgency::of_all(&inputs))?;
     // The place is open before anything can be decided, so that no decision finds nobody.
     let held = runtime.expect(&decoded);
+    kill_point!("intake.append.before");
     let appended = door.log.append(inputs).await?;
+    kill_point!("intake.append.after");
     let reasons = appended.iter().map(|appended| appended.reply.as_ref().map(|reply| &reply.reason));
     for (index, reason) in reasons.enumerate() {
         if let Some(Reason::Quarantined { digest, .. }) = reason {

@@ -15,7 +15,9 @@ impl Store {
             return Err(Error::NotSqlite);
         };
         make_private(to)?;
+        kill_point!("backup.copy.before");
         sqlx::query(sql::VACUUM_INTO).bind(to.display().to_string()).execute(read).await?;
+        kill_point!("backup.copy.after");
         Ok(())
     }
 

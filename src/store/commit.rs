@@ -321,6 +321,7 @@ impl Tx {
         if moved != 1 {
             return Err(Error::LeaseLost);
         }
+        kill_point!("engine.commit.before");
         self.0.commit().await
     }
 

@@ -73,7 +73,9 @@ impl Store {
         } else {
             0
         };
+        kill_point!("lease.take.before");
         tx.commit().await?;
+        kill_point!("lease.take.after");
         Ok(Some(Lease { term, cursor: cursor.cast_unsigned(), left: seen.renewed }))
     }
 
@@ -97,7 +99,9 @@ impl Store {
     pub async fn renew_lease(&self, name: &str, term: i64, now: Ts) -> Result<bool> {
         let mut tx = self.begin().await?;
         let kept = execute!(&mut tx, sql::RENEW_LEASE, name, term, now.0);
+        kill_point!("lease.renew.before");
         tx.commit().await?;
+        kill_point!("lease.renew.after");
         Ok(kept == 1)
     }
 
@@ -108,6 +112,7 @@ impl Store {
     pub async fn resign_lease(&self, name: &str, term: i64) -> Result<()> {
         let mut tx = self.begin().await?;
         execute!(&mut tx, sql::RESIGN_LEASE, name, term);
+        kill_point!("lease.resign.before");
         tx.commit().await
     }
 }

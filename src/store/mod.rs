@@ -186,7 +186,9 @@ impl Store {
         if store.pooled {
             store.check_compatible().await?;
         } else {
+            kill_point!("store.migrate.before");
             store.migrate().await?;
+            kill_point!("store.migrate.after");
         }
         Ok(store)
     }

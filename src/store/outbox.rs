@@ -192,6 +192,7 @@ impl Store {
                 execute!(&mut tx, sql::UNCLAIM_OUTBOX, id, lease);
             }
         }
+        kill_point!("courier.claim.before");
         tx.commit().await?;
         Ok(rows)
     }
@@ -240,6 +241,7 @@ impl Store {
     pub async fn unclaim(&self, id: &str, lease: &str) -> Result<()> {
         let mut tx = self.begin().await?;
         execute!(&mut tx, sql::UNCLAIM_OUTBOX, id, lease);
+        kill_point!("courier.unclaim.before");
         tx.commit().await
     }
 

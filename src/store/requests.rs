@@ -61,6 +61,7 @@ impl Store {
             .bind(row.number)
             .bind(row.at.0)
             .bind(&row.inputs));
+        kill_point!("follow.commit.before");
         tx.0.commit().await
     }
 

@@ -80,6 +80,7 @@ impl Store {
         if let Some(before) = before.first() {
             execute!(&mut tx, sql::DELETE_SNAPSHOTS, format, *before, at.minus(OTHERS).0);
         }
+        kill_point!("engine.snapshot.before");
         tx.commit().await
     }
 }

@@ -86,3 +86,15 @@ fn versions_follow_each_other_one_replica_at_a_time() {
 fn what_is_acknowledged_was_synced_before() {
     ledger("sync", &[("store", SQLITE), ("times", &times(50, 1000)), ("rate", "20")]);
 }
+
+#[test]
+fn what_is_used_knows_no_place_to_end_itself() {
+    let holds = |text: &str| {
+        let looked = Command::new("grep").args(["-qaF", text, env!("CARGO_BIN_EXE_sereno")]).status().unwrap();
+        looked.success()
+    };
+    assert!(holds("SERENO_CONFIG"), "the search is blind");
+    for text in ["SERENO_KILL_POINT", "engine.commit.before", "courier.send.after"] {
+        assert!(!holds(text), "{text} is in the binary");
+    }
+}

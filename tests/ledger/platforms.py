@@ -82,7 +82,7 @@ class Platforms:
             offset = body.get("offset", 0)
             self.updates = [update for update in self.updates if update["update_id"] >= offset]
             self.changed.wait_for(lambda: self.updates or self.stopping, timeout=1)
-            return list(self.updates)
+            return self.updates[: body["limit"]]
 
     def take(self, body):
         with self.changed:

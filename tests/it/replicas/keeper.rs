@@ -1,6 +1,8 @@
 //! Who folds what is appended where, and what happens to it when nobody does.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use sereno::clock::{ManualClock, Sources, SystemEntropy, within};
@@ -198,4 +200,28 @@ async fn whoever_follows_knows_the_policy_of_the_log_and_folds_under_its_own() {
 fn clock_now(clock: &ManualClock) -> sereno::core::time::Ts {
     use sereno::clock::Clock as _;
     clock.now()
+}
+
+#[tokio::test]
+async fn whoever_begins_to_fold_keeps_the_lease_however_busy_it_is() {
+    let (db, clock) = (database::postgres().await, clock());
+    let store = db.open().await;
+    let sources = Sources { clock: Arc::new(clock.clone()), entropy: Arc::new(SystemEntropy), step };
+    let mut start = Box::pin(Keeper::start(store.clone(), sources, LEASE, policy()));
+    let mut more = 3;
+    while more > 0 {
+        // A few steps beyond the lease it waits for the log; there it is left standing, as if folding took all its time.
+        let step = poll_fn(|context| Poll::Ready(start.as_mut().poll(context).is_pending()));
+        assert!(step.await, "it has begun before anything was tried");
+        more -= i32::from(!store.lease(ENGINE).await.unwrap().holder.is_empty());
+    }
+    let before = store.lease(ENGINE).await.unwrap();
+    for renewal in 1..=4 {
+        clock.advance(Span(LEASE.0 / 3 + 1));
+        let renewed = async { while store.lease(ENGINE).await.unwrap().beat < before.beat + renewal {} };
+        in_time("a renewal", renewed).await;
+    }
+    let (_keeper, log, _progress) = in_time("the start", start).await.unwrap();
+    assert!(!log.is_closed());
+    assert_eq!(store.lease(ENGINE).await.unwrap().term, before.term);
 }
