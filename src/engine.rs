@@ -78,12 +78,7 @@ pub struct Engine {
     tidied: Ts,
     /// What a commit holds of which nobody knows yet whether it happened.
     undecided: Option<(u64, Vec<Appended>)>,
-    committed: watch::Sender<u64>,
-    outbox: watch::Sender<u64>,
-    policy: watch::Sender<Arc<Policy>>,
-    trouble: watch::Sender<Option<String>>,
-    last_commit: watch::Sender<Ts>,
-    due: watch::Sender<Option<Ts>>,
+    told: Told,
     snapshot_pos: u64,
     snapshot_at: Ts,
     /// How long it took to write the newest one.
@@ -123,12 +118,7 @@ impl Engine {
         let Sources { clock, step, .. } = sources.clone();
         let Rebuilt { world, changed, news } = rebuild(&store, step, lease.cursor).await?;
         let arrival = pulse::arrival(clock.as_ref(), world.now, lease.left);
-        let Told { committed, outbox, policy, trouble, last_commit, due, term: _ } = told;
-        committed.send_replace(world.pos);
-        outbox.send_replace(world.pos);
-        policy.send_replace(world.policy.clone());
-        trouble.send_replace(None);
-        last_commit.send_replace(clock.now());
+        told.stands_at(&world, clock.now());
         let (snapshot_pos, snapshot_at) = (world.pos, clock.now());
         let models = Models::new(changed, clock.now());
         let pulse = Pulse::read(clock.as_ref());
@@ -143,12 +133,7 @@ impl Engine {
             requests,
             others: Others::default(),
             undecided: None,
-            committed,
-            outbox,
-            policy,
-            trouble,
-            last_commit,
-            due,
+            told,
             snapshot_pos,
             snapshot_at,
             snapshot_took: Span(0),
@@ -188,7 +173,7 @@ impl Engine {
     pub async fn run(mut self, mut stop: Stop) -> Stopped {
         let why = loop {
             let due = self.world.next_deadline().into_iter().chain(self.models.due()).min();
-            self.due.send_replace(due);
+            self.told.due.send_replace(due);
             let passes = async {
                 match due {
                     Some(due) => self.clock.sleep_until(due).await,
@@ -252,7 +237,7 @@ impl Engine {
     /// A commit failed. What it was about did not happen, unless the connection broke after the database had
     /// heard of the commit: then the cursor says so.
     async fn failed(&mut self, doors: Vec<(Answer, usize)>, error: &store::Error) -> Result<(), Stopped> {
-        self.trouble.send_replace(Some(error.to_string()));
+        self.told.trouble.send_replace(Some(error.to_string()));
         if let Some((pos, results)) = self.undecided.take()
             && !matches!(error, store::Error::LeaseLost)
             && self.store.folded().await.is_ok_and(|folded| (folded.term, folded.cursor) == (self.lease.term, pos))
@@ -339,7 +324,7 @@ impl Engine {
         metrics::counter!("sereno_commit_failures_total").increment(1);
         end_of(error)?;
         tracing::error!(%error, "commit failed; rebuilding");
-        self.trouble.send_replace(Some(error.to_string()));
+        self.told.trouble.send_replace(Some(error.to_string()));
         if error.is_full()
             && let Some(path) = self.store.path()
             && Ballast::of(path).give_back()
@@ -359,7 +344,7 @@ impl Engine {
                 }
             }
         }
-        self.trouble.send_replace(None);
+        self.told.trouble.send_replace(None);
         tracing::info!("the store works again");
         Ok(())
     }
@@ -377,10 +362,10 @@ impl Engine {
         self.world = world;
         self.models = Models::new(changed, self.clock.now());
         // A commit of which nobody knew whether it happened may have left something to do.
-        if self.committed.send_replace(self.world.pos) < self.world.pos {
-            self.outbox.send_replace(self.world.pos);
+        if self.told.committed.send_replace(self.world.pos) < self.world.pos {
+            self.told.outbox.send_replace(self.world.pos);
         }
-        self.policy.send_replace(self.world.policy.clone());
+        self.told.policy.send_replace(self.world.policy.clone());
         Ok(())
     }
 

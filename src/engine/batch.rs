@@ -166,7 +166,7 @@ impl Engine {
         metrics::counter!("sereno_inputs_total", "kind" => kind(body)).increment(1);
         let reply = batch.writes.add(decision);
         if is_policy {
-            self.policy.send_replace(self.world.policy.clone());
+            self.told.policy.send_replace(self.world.policy.clone());
         }
         batch.entries.push(entry);
         Ok(Ok(Appended::at(pos, reply)))
@@ -175,11 +175,11 @@ impl Engine {
     /// A batch is committed: tell everybody.
     fn committed(&self, inputs: usize, to_do: bool, started: Ts) {
         let now = self.clock.now();
-        self.committed.send_replace(self.world.pos);
+        self.told.committed.send_replace(self.world.pos);
         if to_do {
-            self.outbox.send_replace(self.world.pos);
+            self.told.outbox.send_replace(self.world.pos);
         }
-        self.last_commit.send_replace(now);
+        self.told.last_commit.send_replace(now);
         metrics::histogram!("sereno_commit_seconds").record(now.since(started).as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "batches are small")]
         metrics::histogram!("sereno_commit_inputs").record(inputs as f64);

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use crate::core::policy::Policy;
 use crate::core::time::Ts;
+use crate::core::world::World;
 
 /// What the engine tells others, or whoever follows one in another process.
 #[derive(Clone)]
@@ -50,6 +51,15 @@ impl Told {
             due: watch::Sender::new(None),
             term: watch::Sender::new(None),
         }
+    }
+
+    /// Whoever folds begins with this World.
+    pub(super) fn stands_at(&self, world: &World, now: Ts) {
+        self.committed.send_replace(world.pos);
+        self.outbox.send_replace(world.pos);
+        self.policy.send_replace(world.policy.clone());
+        self.trouble.send_replace(None);
+        self.last_commit.send_replace(now);
     }
 
     /// For whoever wants to know.
