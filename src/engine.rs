@@ -20,7 +20,7 @@ mod roll;
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedMutexGuard, mpsc, watch};
+use tokio::sync::{OwnedMutexGuard, mpsc};
 
 use self::models::Models;
 use self::pulse::Pulse;

@@ -24,8 +24,8 @@ from platforms import Platforms
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 PEOPLE = {"ana": (77, "✅"), "victor": (1234, "❌")}
 # Once nothing disturbs any more, some message or order must leave at least this often until all have left:
-# the lease of a row whose holder was killed lives for half of it.
-GOES_ON_WITHIN = 60
+# the lease of a row whose holder was killed lives for 30 s, and what is in doubt then waits up to as long again.
+GOES_ON_WITHIN = 120
 
 
 def configuration(port, store, platforms, lease):
