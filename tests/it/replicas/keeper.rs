@@ -1,16 +1,15 @@
 //! Who folds what is appended where, and what happens to it when nobody does.
 
-use std::future::poll_fn;
-use std::sync::Arc;
-use std::task::Poll;
+use std::sync::{Arc, Barrier, LazyLock};
 use std::time::Duration;
 
 use sereno::clock::{ManualClock, Sources, SystemEntropy, within};
 use sereno::core::access::Actor;
-use sereno::core::input::{Body, Invocation};
+use sereno::core::input::{Body, Input, Invocation};
 use sereno::core::policy::Policy;
-use sereno::core::step::step;
+use sereno::core::step::{Decision, step};
 use sereno::core::time::Span;
+use sereno::core::world::World;
 use sereno::engine::{AppendError, Keeper, Log, NewInput, Progress, Stopped};
 use sereno::stop::Stopper;
 use sereno::store::{ENGINE, Store};
@@ -19,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::database::{self, Database};
 use crate::scene::PATIENCE;
 use crate::sim::policy;
-use crate::store::night::{LEASE, clock, night, whole_log};
+use crate::store::night::{Folding, LEASE, clock, night, whole_log};
 
 /// One process, without its doors to the outside.
 struct Replica {
@@ -202,26 +201,40 @@ fn clock_now(clock: &ManualClock) -> sereno::core::time::Ts {
     clock.now()
 }
 
-#[tokio::test]
+/// Where the test and a fold that takes all its time meet: when it has begun, and when it may go on.
+static MEETING: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
+
+/// Folds, and leaves whatever stands beside it in its task no turn over the first input.
+fn busy(world: &mut World, input: &Input) -> Decision {
+    if input.pos == 1 {
+        tokio::task::block_in_place(|| {
+            MEETING.wait();
+            MEETING.wait();
+        });
+    }
+    step(world, input)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_begins_to_fold_keeps_the_lease_however_busy_it_is() {
     let (db, clock) = (database::postgres().await, clock());
     let store = db.open().await;
-    let sources = Sources { clock: Arc::new(clock.clone()), entropy: Arc::new(SystemEntropy), step };
-    let mut start = Box::pin(Keeper::start(store.clone(), sources, LEASE, policy()));
-    let mut more = 3;
-    while more > 0 {
-        // A few steps beyond the lease it waits for the log; there it is left standing, as if folding took all its time.
-        let step = poll_fn(|context| Poll::Ready(start.as_mut().poll(context).is_pending()));
-        assert!(step.await, "it has begun before anything was tried");
-        more -= i32::from(!store.lease(ENGINE).await.unwrap().holder.is_empty());
-    }
+    let engine = Folding::start(&store, clock.clone()).await;
+    engine.play(&night().log[..3]).await;
+    engine.crash().await;
+    store.resign_lease(ENGINE, store.lease(ENGINE).await.unwrap().term).await.unwrap();
+
+    let sources = Sources { clock: Arc::new(clock.clone()), entropy: Arc::new(SystemEntropy), step: busy };
+    let start = tokio::spawn(Keeper::start(store.clone(), sources, LEASE, policy()));
+    in_time("the fold", tokio::task::spawn_blocking(|| MEETING.wait())).await.unwrap();
     let before = store.lease(ENGINE).await.unwrap();
     for renewal in 1..=4 {
         clock.advance(Span(LEASE.0 / 3 + 1));
         let renewed = async { while store.lease(ENGINE).await.unwrap().beat < before.beat + renewal {} };
         in_time("a renewal", renewed).await;
     }
-    let (_keeper, log, _progress) = in_time("the start", start).await.unwrap();
+    in_time("the fold", tokio::task::spawn_blocking(|| MEETING.wait())).await.unwrap();
+    let (_keeper, log, _progress) = in_time("the start", start).await.unwrap().unwrap();
     assert!(!log.is_closed());
     assert_eq!(store.lease(ENGINE).await.unwrap().term, before.term);
 }
