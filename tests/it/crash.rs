@@ -77,6 +77,11 @@ fn replicas_are_killed_and_one_folds_at_a_time() {
 }
 
 #[test]
+fn replicas_behind_a_pooler_are_killed_too() {
+    ledger("replicas", &[("through", "pooler"), ("seconds", &times(10, 600)), ("lease", "3s")]);
+}
+
+#[test]
 fn versions_follow_each_other_one_replica_at_a_time() {
     let pause = times(1, 20);
     ledger("upgrade", &[("pause", &pause)]);

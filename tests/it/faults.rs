@@ -4,6 +4,7 @@
 mod channels;
 mod courier;
 mod disk;
+mod doors;
 mod outage;
 mod overload;
 pub mod proxy;

@@ -11,10 +11,12 @@ the transaction that moved the cursor over it.
 """
 
 import argparse
+import contextlib
 import random
 import signal
 import time
 
+from pooler import Pooler
 from postgres import Server
 from scene import Scene, arguments, share, spread, told
 
@@ -33,21 +35,27 @@ CREATE TRIGGER ledger_note AFTER UPDATE ON engine FOR EACH ROW EXECUTE FUNCTION 
 
 
 def run(options):
-    rng = random.Random(options.seed)
     with Server() as server:
         options.store = server.url
-        with Scene(options, processes=options.replicas, lease=options.lease) as scene:
-            scene.sereno.start()
-            server.query(WATCH)
-            for replica in scene.processes[1:]:
-                replica.start()
-            with scene.load():
-                kills = disturb(scene, rng, options)
-            print(f"replicas: {options.replicas}, {kills} kills in {options.seconds:.0f} s")
-            faults = scene.judge(kills)
-            faults += two_leaders(server, options)
-            service_gap(scene)
-            return faults
+        pooled = options.through == "pooler"
+        with Pooler(server) if pooled else contextlib.nullcontext(server) as front:
+            return on(server, front.url, pooled, options)
+
+
+def on(server, url, pooled, options):
+    rng = random.Random(options.seed)
+    with Scene(options, options.replicas, options.lease, url, pooled) as scene:
+        scene.sereno.start()
+        server.query(WATCH)
+        for replica in scene.processes[1:]:
+            replica.start()
+        with scene.load():
+            kills = disturb(scene, rng, options)
+        print(f"replicas: {options.replicas}, {kills} kills in {options.seconds:.0f} s")
+        faults = scene.judge(kills)
+        faults += two_leaders(server, options)
+        service_gap(scene)
+        return faults
 
 
 def disturb(scene, rng, options):
@@ -119,6 +127,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--every", type=float, default=3.0, help="seconds between two kills")
     parser.add_argument("--lease", default="15s", help="how long the lease of a dead replica stands")
+    parser.add_argument("--through", choices=["server", "pooler"], default="server", help="PgBouncer in transaction mode")
     told(run(parser.parse_args()))
 
 

@@ -28,7 +28,7 @@ PEOPLE = {"ana": (77, "✅"), "victor": (1234, "❌")}
 GOES_ON_WITHIN = 120
 
 
-def configuration(port, store, platforms, lease):
+def configuration(port, store, direct, platforms, lease):
     people = "".join(f'[people.{name}]\nrole = "approver"\ntelegram = {chat}\n' for name, (chat, _) in PEOPLE.items())
     return f"""
 [http]
@@ -36,6 +36,7 @@ listen = "127.0.0.1:{port}"
 public_url = "http://127.0.0.1:{port}"
 [store]
 url = "{store}"
+{f'direct_url = "{direct}"' if direct else ""}
 lease = "{lease}"
 {people}
 [channels.tg]
@@ -136,9 +137,10 @@ class Sereno:
 class Scene:
     """Everything of one run. Ends all that it started."""
 
-    def __init__(self, options, processes=1, lease="1s", through=None):
+    def __init__(self, options, processes=1, lease="1s", through=None, pooled=False):
         self.store = options.store
         self.through = through or options.store  # where sereno finds it
+        self.direct = options.store if pooled else None  # and past a pooler
         self.folder = tempfile.mkdtemp(prefix="sereno-ledger.")
         self.platforms = Platforms(SECRET)
         self.answer_questions()
@@ -150,7 +152,7 @@ class Scene:
     def process(self, binary, number, lease):
         port, config = free_port(), os.path.join(self.folder, f"sereno{number}.toml")
         with open(config, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(configuration(port, self.through, self.platforms, lease))
+            file.write(configuration(port, self.through, self.direct, self.platforms, lease))
         return Sereno(os.path.abspath(binary), config, port)
 
     def answer_questions(self):

@@ -72,9 +72,24 @@ impl Visitor {
         self.write(scene, "/act", json!({ "token": token })).await
     }
 
+    /// Taps a button at `server`, which stands before sereno. What is said to it, if anything comes back whole.
+    pub async fn tries(&self, scene: &Scene, server: &str, token: &str) -> Option<String> {
+        let answer = self.post(scene, format!("{server}/act"), json!({ "token": token })).await.ok()?;
+        let ours = answer.url().path() == "/act" && answer.content_length().is_some_and(|bytes| bytes < 1 << 20);
+        if !ours {
+            return None;
+        }
+        let said: Value = answer.json().await.ok()?;
+        Some(said["text"].as_str().or(said["detail"].as_str())?.to_owned())
+    }
+
+    async fn post(&self, scene: &Scene, url: String, body: Value) -> reqwest::Result<reqwest::Response> {
+        let request = scene.client.post(url).header("cookie", &self.cookie).header("x-csrf", &self.csrf);
+        request.json(&body).send().await
+    }
+
     async fn write(&self, scene: &Scene, path: &str, body: Value) -> (u16, String) {
-        let request = scene.client.post(scene.url(path)).header("cookie", &self.cookie).header("x-csrf", &self.csrf);
-        let answer = request.json(&body).send().await.unwrap();
+        let answer = self.post(scene, scene.url(path), body).await.unwrap();
         let status = answer.status().as_u16();
         let said: Value = answer.json().await.unwrap_or_default();
         scene.settle().await;
