@@ -1,5 +1,7 @@
 //! Forgetting: the World is bounded, the store is not.
 
+use std::collections::BTreeSet;
+
 use super::{Agent, Scope, Session, Task, World};
 use crate::core::arena::Ix;
 use crate::core::reason::Reason;
@@ -41,72 +43,57 @@ impl Fold<'_> {
 
     fn forget_sessions(&mut self) {
         let now = self.at;
-        let old: Vec<Ix<Session>> = self
-            .w
-            .sessions
-            .iter()
-            .filter(|(_, s)| {
-                let limit = if s.ended.is_some() { ENDED_SESSION } else { LOST_SESSION };
-                now.since(s.last_seen) > limit
-            })
-            .map(|(ix, _)| ix)
-            .collect();
-        for ix in old {
-            self.close_scope(Scope::Session(ix));
-            let Some(session) = self.w.sessions.remove(ix) else { continue };
-            self.w.index.sessions.remove(&session, ix);
+        let is_old = |s: &Session| {
+            let limit = if s.ended.is_some() { ENDED_SESSION } else { LOST_SESSION };
+            now.since(s.last_seen) > limit
+        };
+        let old: BTreeSet<Ix<Session>> = self.w.sessions.iter().filter(|(_, s)| is_old(s)).map(|(ix, _)| ix).collect();
+        self.close_scopes(&old.iter().map(|ix| Scope::Session(*ix)).collect());
+        for ix in &old {
+            let Some(session) = self.w.sessions.remove(*ix) else { continue };
+            self.w.index.sessions.remove(&session, *ix);
             if session.ended.is_none()
                 && let Some(agent) = self.w.agents.get_mut(session.agent)
             {
                 agent.open_sessions -= 1;
             }
-            self.w.forget_session_links(ix);
-            for approval in self.w.approvals.values_mut().filter(|a| a.session == Some(ix)) {
-                approval.session = None;
-            }
-            for control in self.w.controls.values_mut().filter(|c| c.session == Some(ix)) {
-                control.session = None;
-            }
         }
+        self.w.forget_links_to_sessions(&old);
     }
 
     fn forget_tasks(&mut self) {
         let now = self.at;
-        let old: Vec<Ix<Task>> = self
-            .w
-            .tasks
-            .iter()
-            .filter(|(_, t)| {
-                let limit = if t.column.is_final() { ENDED_TASK } else { LOST_TASK };
-                now.since(t.last_seen) > limit
-            })
-            .map(|(ix, _)| ix)
-            .collect();
-        for ix in old {
-            self.close_scope(Scope::Task(ix));
-            let Some(task) = self.w.tasks.remove(ix) else { continue };
-            self.w.index.tasks.remove(&task, ix);
-            self.w.forget_task_links(ix);
+        let is_old = |t: &Task| {
+            let limit = if t.column.is_final() { ENDED_TASK } else { LOST_TASK };
+            now.since(t.last_seen) > limit
+        };
+        let old: BTreeSet<Ix<Task>> = self.w.tasks.iter().filter(|(_, t)| is_old(t)).map(|(ix, _)| ix).collect();
+        self.close_scopes(&old.iter().map(|ix| Scope::Task(*ix)).collect());
+        for ix in &old {
+            let Some(task) = self.w.tasks.remove(*ix) else { continue };
+            self.w.index.tasks.remove(&task, *ix);
         }
+        self.w.forget_links_to_tasks(&old);
     }
 
     fn forget_agents(&mut self) {
         let now = self.at;
-        let old: Vec<Ix<Agent>> = self
-            .w
-            .agents
-            .iter()
-            .filter(|(ix, a)| now.since(a.last_seen) > LOST_AGENT && !self.w.is_referred_to(*ix))
-            .map(|(ix, _)| ix)
-            .collect();
-        for ix in old {
-            self.close_scope(Scope::Agent(ix));
-            let Some(agent) = self.w.agents.remove(ix) else { continue };
-            self.w.index.agents.remove(&agent, ix);
-            // Its place may be given to another agent, which the alert is not about.
-            for alert in self.w.alerts.values_mut().filter(|a| a.agent == Some(ix)) {
-                alert.agent = None;
-            }
+        let silent = self.w.agents.iter().filter(|(_, a)| now.since(a.last_seen) > LOST_AGENT).map(|(ix, _)| ix);
+        let mut old: BTreeSet<Ix<Agent>> = silent.collect();
+        if old.is_empty() {
+            return;
+        }
+        for kept in self.w.referred_agents() {
+            old.remove(&kept);
+        }
+        self.close_scopes(&old.iter().map(|ix| Scope::Agent(*ix)).collect());
+        for ix in &old {
+            let Some(agent) = self.w.agents.remove(*ix) else { continue };
+            self.w.index.agents.remove(&agent, *ix);
+        }
+        // Its place may be given to another agent, which the alert is not about.
+        for alert in self.w.alerts.values_mut().filter(|a| a.agent.is_some_and(|ix| old.contains(&ix))) {
+            alert.agent = None;
         }
     }
 
@@ -135,15 +122,14 @@ impl Fold<'_> {
 
     fn forget_cards(&mut self) {
         let now = self.at;
-        let living = |number: &u64| {
-            let approval = self.w.approvals.values().any(|a| a.card == Some(*number) && a.is_pending());
-            approval || self.w.alerts.values().any(|a| a.card == Some(*number) && a.is_open())
-        };
+        let asked = self.w.approvals.values().filter(|a| a.is_pending()).filter_map(|a| a.card);
+        let told = self.w.alerts.values().filter(|a| a.is_open()).filter_map(|a| a.card);
+        let living: BTreeSet<u64> = asked.chain(told).collect();
         let old: Vec<u64> = self
             .w
             .cards
             .values()
-            .filter(|card| now.since(card.updated) > OLD_CARD && !living(&card.number))
+            .filter(|card| now.since(card.updated) > OLD_CARD && !living.contains(&card.number))
             .filter(|card| {
                 let copies = card.copies.iter().filter_map(|c| self.w.copies.get(c));
                 copies.clone().all(|c| c.outstanding.is_none())
@@ -158,52 +144,67 @@ impl Fold<'_> {
         }
     }
 
-    /// Ends the alerts of a scope that is about to go.
-    fn close_scope(&mut self, scope: Scope) {
-        let open = self.w.signals(scope).map(|s| s.open.clone()).unwrap_or_default();
-        for number in open {
-            self.clear(number, Reason::ScopeGone);
+    /// Ends the alerts of scopes that are about to go.
+    fn close_scopes(&mut self, scopes: &BTreeSet<Scope>) {
+        if scopes.is_empty() {
+            return;
         }
-        for alert in self.w.alerts.values_mut().filter(|a| a.scope == scope) {
+        for scope in scopes {
+            let open = self.w.signals(*scope).map(|s| s.open.clone()).unwrap_or_default();
+            for number in open {
+                self.clear(number, Reason::ScopeGone);
+            }
+        }
+        for alert in self.w.alerts.values_mut().filter(|a| scopes.contains(&a.scope)) {
             alert.gone = true;
         }
-        self.w.index.alerts.retain(|(_, have), _| *have != scope);
+        self.w.index.alerts.retain(|(_, have), _| !scopes.contains(have));
     }
 }
 
+// Each of these walks everything once, however much is forgotten.
 impl World {
     /// A subagent works in the session of another agent, and a session can move from task to task.
-    fn forget_session_links(&mut self, session: Ix<Session>) {
-        let agents: Vec<_> = self.agents.iter().filter(|(_, a)| a.session == Some(session)).map(|(ix, _)| ix).collect();
-        for ix in agents {
-            self.agents[ix].session = None;
+    fn forget_links_to_sessions(&mut self, gone: &BTreeSet<Ix<Session>>) {
+        if gone.is_empty() {
+            return;
         }
-        let tasks: Vec<_> =
-            self.tasks.iter().filter(|(_, t)| t.sessions.contains(&session)).map(|(ix, _)| ix).collect();
-        for ix in tasks {
-            self.tasks[ix].sessions.retain(|have| *have != session);
+        let is_gone = |session: &mut Ix<Session>| gone.contains(session);
+        for agent in self.agents.values_mut() {
+            agent.session.take_if(is_gone);
         }
-    }
-
-    fn forget_task_links(&mut self, task: Ix<Task>) {
-        let sessions: Vec<_> = self.sessions.iter().filter(|(_, s)| s.task == Some(task)).map(|(ix, _)| ix).collect();
-        for ix in sessions {
-            self.sessions[ix].task = None;
+        for task in self.tasks.values_mut() {
+            task.sessions.retain(|session| !gone.contains(session));
         }
-        let agents: Vec<_> = self.agents.iter().filter(|(_, a)| a.task == Some(task)).map(|(ix, _)| ix).collect();
-        for ix in agents {
-            self.agents[ix].task = None;
+        for approval in self.approvals.values_mut() {
+            approval.session.take_if(is_gone);
         }
-        for approval in self.approvals.values_mut().filter(|a| a.task == Some(task)) {
-            approval.task = None;
+        for control in self.controls.values_mut() {
+            control.session.take_if(is_gone);
         }
     }
 
-    /// Whether something that is kept still names the agent.
-    fn is_referred_to(&self, agent: Ix<Agent>) -> bool {
-        self.sessions.iter().any(|(_, s)| s.agent == agent)
-            || self.tasks.iter().any(|(_, t)| t.agents.iter().any(|(a, _)| *a == agent))
-            || self.approvals.values().any(|a| a.agent == agent)
-            || self.controls.values().any(|c| c.agent == agent)
+    fn forget_links_to_tasks(&mut self, gone: &BTreeSet<Ix<Task>>) {
+        if gone.is_empty() {
+            return;
+        }
+        let is_gone = |task: &mut Ix<Task>| gone.contains(task);
+        for session in self.sessions.values_mut() {
+            session.task.take_if(is_gone);
+        }
+        for agent in self.agents.values_mut() {
+            agent.task.take_if(is_gone);
+        }
+        for approval in self.approvals.values_mut() {
+            approval.task.take_if(is_gone);
+        }
+    }
+
+    /// Agents that something which is kept still names.
+    fn referred_agents(&self) -> impl Iterator<Item = Ix<Agent>> {
+        let sessions = self.sessions.iter().map(|(_, s)| s.agent);
+        let tasks = self.tasks.iter().flat_map(|(_, t)| t.agents.iter().map(|(agent, _)| *agent));
+        let approvals = self.approvals.values().map(|a| a.agent);
+        sessions.chain(tasks).chain(approvals).chain(self.controls.values().map(|c| c.agent))
     }
 }
