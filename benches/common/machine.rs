@@ -1,6 +1,7 @@
 //! What the machine is doing besides: a round that others disturbed tells nothing.
 //!
-//! Interrupts are left out, because the network of the loopback runs in them and is our own.
+//! Interrupts are left out, because the network of the loopback runs in them and is our own. So is PostgreSQL, whoever
+//! started it: sereno is measured with the work that its database has.
 
 use std::fs;
 use std::time::Instant;
@@ -45,7 +46,14 @@ fn ours() -> f64 {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let children: String =
         threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok()).collect();
-    used("self") + children.split_whitespace().map(used).sum::<f64>()
+    used("self") + children.split_whitespace().map(used).sum::<f64>() + databases().map(|pid| used(&pid)).sum::<f64>()
+}
+
+/// Processes of PostgreSQL.
+fn databases() -> impl Iterator<Item = String> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let is_postgres = |of: &fs::DirEntry| fs::read(of.path().join("comm")).is_ok_and(|name| name == b"postgres\n");
+    processes.filter(is_postgres).map(|of| of.file_name().to_string_lossy().into_owned())
 }
 
 /// Ticks that a process has used, with its children that have ended.

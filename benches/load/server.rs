@@ -207,6 +207,7 @@ per_chat = 0.0
 [runtimes.fleet]
 kind = "generic"
 secret = "{SECRET}"
+control_url = "{bot_api}/fleet/control"
 
 [api.tokens.bench]
 token = "{API_TOKEN}"

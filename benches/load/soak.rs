@@ -145,7 +145,9 @@ async fn taps(bench: &Bench, server: &Server) -> Result<Vec<f64>> {
 async fn code(person: &mut Connection) -> Result<String> {
     person.deliver(&command("/approvals")).await?;
     let answer = person.body();
-    let rest = answer.split_once(r#""code":""#).with_context(|| format!("no code in {answer}"))?.1;
+    // The reason of an answer has a code too.
+    let content = answer.split_once(r#""content":"#).with_context(|| format!("no content in {answer}"))?.1;
+    let rest = content.split_once(r#""code":""#).with_context(|| format!("no code in {answer}"))?.1;
     Ok(rest.chars().take_while(char::is_ascii_alphanumeric).collect())
 }
 

@@ -1,4 +1,4 @@
--- Storage life: how long a key is kept, and cost by the hour.
+-- Storage life: how long a key is kept, and cost by the hour. And how the outbox is read when much waits.
 
 -- Whether a key is kept for long, because its source signs no time; unknown, and so kept, for older ones.
 ALTER TABLE seen ADD COLUMN lasting BIGINT NOT NULL DEFAULT 1;
@@ -18,6 +18,11 @@ CREATE TABLE cost_hours (
     micros BIGINT NOT NULL,
     PRIMARY KEY (at, agent, family, task)
 );
+
+-- What is leased next, in its order, without looking at everything that waits; and which conversations wait.
+DROP INDEX outbox_due;
+CREATE INDEX outbox_order ON outbox (priority, id) WHERE state IN ('ready', 'uncertain');
+CREATE INDEX outbox_talks ON outbox (conversation) WHERE state IN ('ready', 'uncertain');
 
 -- How far a work in the background has come, by its name.
 CREATE TABLE marks (

@@ -147,6 +147,10 @@ impl Store {
         if !self.is_exclusive() {
             execute!(&mut tx, sql::TAKE_TURN);
         }
+        if fetch_tx!(&mut tx, sql::ANY_FREE, [], |row| row.try_get::<String, _>("name")?).is_empty() {
+            tx.roll_back().await?;
+            return Ok(Vec::new());
+        }
         let ids =
             fetch_tx!(&mut tx, sql::CLAIM_OUTBOX, [lease, until.0, now.0, limit, first, last, overdue.0], |row| {
                 row.try_get::<String, _>("id")?
@@ -290,6 +294,9 @@ impl Store {
 
     /// When the next row of a share is due that can be leased.
     async fn next_row(&self, Share { first, last }: Share, now: Ts) -> Result<Option<i64>> {
+        if fetch!(self, sql::ANY_FREE, [], |row| row.try_get::<String, _>("name")?).is_empty() {
+            return Ok(None);
+        }
         let due = fetch!(self, sql::NEXT_DUE, [now.0, first, last], |row| row.try_get::<i64, _>("due")?);
         Ok(due.into_iter().next())
     }

@@ -280,6 +280,9 @@ statements! {
     /// Takes the turn to lease: of two processes the second waits here until the first has committed, and then
     /// sees what it has leased.
     TAKE_TURN = "UPDATE leases SET beat = beat + 1 WHERE name = 'outbox'";
+    /// Whether there is a conversation of which rows wait and none is leased, however many rows that are: from one
+    /// conversation to the next it goes by the index.
+    ANY_FREE = "WITH RECURSIVE talks(name) AS (SELECT MIN(f.conversation) FROM outbox f WHERE f.state IN ('ready', 'uncertain') UNION ALL SELECT (SELECT MIN(n.conversation) FROM outbox n WHERE n.state IN ('ready', 'uncertain') AND n.conversation > talks.name) FROM talks WHERE talks.name IS NOT NULL) SELECT t.name FROM talks t WHERE t.name IS NOT NULL AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.conversation = t.name AND b.state = 'leased') LIMIT 1";
     /// Leases rows that are due, in conversations of which nothing is leased, through channels that are not left
     /// alone, and behind no row that holds them back: that keeps their order. The state is checked again so that
     /// two couriers never take the same row. Deliveries outside our part ($5 to $6) are for others, unless they
