@@ -9,7 +9,7 @@ use crate::core::audit::AuditRow;
 use crate::core::delivery::{Card, Copy};
 use crate::core::digest::Digest;
 use crate::core::message::{AgentRow, SessionRow, TaskRow};
-use crate::core::money::{Micros, Sums, Tokens};
+use crate::core::money::{Micros, Sums};
 use crate::core::time::Ts;
 
 /// A copy with its card, for the page.
@@ -49,6 +49,25 @@ impl Default for AuditFilter {
 
 /// Rows of the audit that are read at once.
 const AUDIT_STRETCH: i64 = 1000;
+
+/// Reads the sums of a row.
+macro_rules! sums {
+    ($row:expr) => {{
+        let count = |name: &str| -> Result<u64> { Ok($row.try_get::<i64, _>(name)?.cast_unsigned()) };
+        $crate::core::money::Sums {
+            calls: count("calls")?,
+            unpriced: count("unpriced")?,
+            tokens: $crate::core::money::Tokens {
+                input: count("input")?,
+                output: count("output")?,
+                cache_read: count("cache_read")?,
+                cache_write: count("cache_write")?,
+            },
+            cost: $crate::core::money::Micros($row.try_get("micros")?),
+        }
+    }};
+}
+pub(super) use sums;
 
 macro_rules! feed_rows {
     ($store:expr, $sql:expr, [$($bind:expr),*]) => {
@@ -197,18 +216,7 @@ impl Store {
     /// When the database refuses.
     pub async fn costs(&self, from: Ts) -> Result<Vec<(Ts, String, String, String, Sums)>> {
         Ok(fetch!(self, sql::SELECT_COSTS, [from.0], |row| {
-            let count = |name: &str| -> Result<u64> { Ok(row.try_get::<i64, _>(name)?.cast_unsigned()) };
-            let sums = Sums {
-                calls: count("calls")?,
-                unpriced: count("unpriced")?,
-                tokens: Tokens {
-                    input: count("input")?,
-                    output: count("output")?,
-                    cache_read: count("cache_read")?,
-                    cache_write: count("cache_write")?,
-                },
-                cost: Micros(row.try_get("micros")?),
-            };
+            let sums = sums!(row);
             (Ts(row.try_get("at")?), row.try_get("agent")?, row.try_get("model")?, row.try_get("task")?, sums)
         }))
     }

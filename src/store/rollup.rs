@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use sqlx::Row as _;
 
 use super::commit::insert;
+use super::read::sums;
 use super::{Result, Store, execute, fetch, fetch_tx, sql};
-use crate::core::money::{Micros, Sums, Tokens};
+use crate::core::money::Sums;
 use crate::core::time::{Span, Ts};
 
 const HOUR: Span = Span::hours(1);
@@ -27,24 +28,6 @@ pub struct Spender {
     pub family: String,
     /// The task; empty for none.
     pub task: String,
-}
-
-/// Reads the sums of a row.
-macro_rules! sums {
-    ($row:expr) => {{
-        let count = |name: &str| -> Result<u64> { Ok($row.try_get::<i64, _>(name)?.cast_unsigned()) };
-        Sums {
-            calls: count("calls")?,
-            unpriced: count("unpriced")?,
-            tokens: Tokens {
-                input: count("input")?,
-                output: count("output")?,
-                cache_read: count("cache_read")?,
-                cache_write: count("cache_write")?,
-            },
-            cost: Micros($row.try_get("micros")?),
-        }
-    }};
 }
 
 impl Store {
