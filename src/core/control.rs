@@ -182,6 +182,8 @@ impl Fold<'_> {
         let expires = self.at.plus(MAIL_EXPIRES);
         let Some(control) = self.w.controls.get_mut(id) else { return };
         control.expires = expires;
+        // A gate may have handed it out already.
+        let state = if control.state == ControlState::HandedOut { control.state } else { ControlState::Waiting };
         let session = control.session.and_then(|ix| self.w.sessions.get_mut(ix));
         let Some(session) = session else {
             self.end_control(id, ControlState::Failed, RowState::Dropped, receipt::NO_SESSION);
@@ -190,7 +192,7 @@ impl Fold<'_> {
         session.mailbox.push(id.to_owned());
         self.settle(id, RowState::Waiting, expires, None, None);
         self.w.schedule.set(expires, Timer::Control(id.to_owned()));
-        self.note_control(id, ControlState::Waiting, None);
+        self.note_control(id, state, None);
     }
 
     /// Nobody has carried it out in time.

@@ -45,7 +45,14 @@ impl Fold<'_> {
         let Some(about) = self.w.sessions.get(session) else { return };
         let agent = self.w.agents.get(about.agent);
         gate.hold = point == Point::BeforeTool && agent.is_some_and(|a| a.pause.is_some());
-        for id in about.mailbox.clone() {
+        let mut mail = about.mailbox.clone();
+        if gate.hold {
+            // It is held from the moment a person said so, and the courier may not have come round to putting that in
+            // the mailbox yet.
+            let on_its_way = self.w.controls.values().filter(|c| c.session == Some(session) && c.order == Order::Pause);
+            mail.extend(on_its_way.filter(|c| c.state == ControlState::Asked).map(|c| c.id.clone()));
+        }
+        for id in mail {
             self.hand_out(&id, point, &mut gate);
         }
         if gate.stop.is_some() {
@@ -56,7 +63,7 @@ impl Fold<'_> {
 
     fn hand_out(&mut self, id: &str, point: Point, gate: &mut Gate) {
         let Some(control) = self.w.controls.get_mut(id) else { return };
-        if control.state != ControlState::Waiting {
+        if !matches!(control.state, ControlState::Asked | ControlState::Waiting) {
             return;
         }
         match &control.order {

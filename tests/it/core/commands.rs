@@ -4,9 +4,9 @@ use serde_json::json;
 use sereno::core::access::Role;
 use sereno::core::approval::ApprovalState;
 use sereno::core::command::CATALOGUE;
-use sereno::core::control::{ControlResult, ControlState};
+use sereno::core::control::{ControlOutcome, ControlResult, ControlState, Gate, Point};
 use sereno::core::delivery::Work;
-use sereno::core::input::Body;
+use sereno::core::input::{Body, Reported};
 use sereno::core::reason::Reason;
 use sereno::core::status::Status;
 use sereno::core::time::Span;
@@ -235,19 +235,18 @@ fn words_for_an_agent_arrive_as_they_were_written() {
     assert!(matches!(fleet().say("victor", "/tell debug").reason, Reason::MissingArgument { .. }));
 }
 
+/// An agent of Claude Code shows a sign of life; what it is told.
+fn stands(sim: &mut Sim, point: Point) -> Gate {
+    let event = serde_json::from_value(json!({"type": "tool.started", "agent": {"id": "osint-mw"}, "session": {"id": "c0ffee00-1111"}, "tool": {"name": "Bash"}})).unwrap();
+    let reported = Reported::new("claude", sim.now, event).at_gate(point);
+    sim.input(Body::Event(Box::new(reported))).unwrap().gate.unwrap()
+}
+
 #[test]
 fn what_is_asked_of_an_agent_that_pulls_waits_for_its_next_sign_of_life() {
-    use sereno::core::control::Point;
-    use sereno::core::event::Event;
-    use sereno::core::input::Reported;
     let mut sim = fleet();
     sim.say("victor", "/tell osint-mw look at line 247");
     sim.answer_control_with(ControlResult::Waiting);
-    let stands = |sim: &mut Sim, point| {
-        let event: Event = serde_json::from_value(json!({"type": "tool.started", "agent": {"id": "osint-mw"}, "session": {"id": "c0ffee00-1111"}, "tool": {"name": "Bash"}})).unwrap();
-        let reported = Reported::new("claude", sim.now, event).at_gate(point);
-        sim.input(Body::Event(Box::new(reported))).unwrap().gate.unwrap()
-    };
     assert!(stands(&mut sim, Point::BeforeTool).notes.is_empty(), "words cannot be passed on before a tool");
     let gate = stands(&mut sim, Point::AfterTool);
     assert_eq!(gate.notes, [("victor".to_owned(), "look at line 247".to_owned())]);
@@ -258,6 +257,26 @@ fn what_is_asked_of_an_agent_that_pulls_waits_for_its_next_sign_of_life() {
     sim.say("ana", "/kill osint-mw yes");
     sim.answer_control_with(ControlResult::Waiting);
     assert_eq!(stands(&mut sim, Point::BeforeTool).stop.as_deref(), Some("ana"));
+}
+
+#[test]
+fn an_agent_that_is_held_before_the_courier_came_round_has_got_the_pause() {
+    let mut sim = fleet();
+    sim.delivers = false;
+    assert!(!sim.say("ana", "/pause osint-mw").refused);
+    let gate = stands(&mut sim, Point::BeforeTool);
+    assert!(gate.hold);
+    let [id] = gate.controls.as_slice() else { panic!("{gate:?}") };
+    let state = |sim: &Sim| sim.world.controls[id].state;
+    sim.answer_control_with(ControlResult::Waiting);
+    assert_eq!(state(&sim), ControlState::HandedOut, "what the courier says later does not take it back");
+    let again = stands(&mut sim, Point::BeforeTool);
+    assert!(again.hold && again.controls.is_empty(), "not twice");
+    let result = ControlResult::Confirmed { receipt: "held".into() };
+    sim.input(Body::Controlled(ControlOutcome { id: id.clone(), attempt: 1, result }));
+    assert_eq!(state(&sim), ControlState::Confirmed);
+    let paused = sim.world.agents.iter().filter_map(|(_, agent)| agent.pause.as_ref());
+    assert_eq!(paused.map(|pause| pause.confirmed).collect::<Vec<_>>(), [true]);
 }
 
 #[test]
