@@ -13,6 +13,7 @@ mod error;
 mod file;
 mod lease;
 mod migrate;
+mod models;
 mod outbox;
 mod partition;
 mod passed_over;
