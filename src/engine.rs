@@ -17,6 +17,7 @@ mod pulse;
 mod quarantine;
 mod rebuild;
 mod roll;
+mod snapshots;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use self::models::Models;
 use self::pulse::Pulse;
 use self::quarantine::PutAside;
 use self::rebuild::{Rebuilt, rebuild};
+use self::snapshots::LONG_START;
 use crate::clock::{Clock, Sources};
 use crate::core::input::Body;
 use crate::core::policy::Policy;
@@ -50,14 +52,6 @@ use others::{Asked, Others};
 const MAX_BATCH: usize = 512;
 /// Requests that may wait; more are refused, however urgent they are. The backlog refuses others much sooner.
 const MAX_WAITING: usize = 8192;
-/// A snapshot is written after so many inputs …
-const SNAPSHOT_INPUTS: u64 = 20_000;
-/// … or after this long, if there were any …
-const SNAPSHOT_EVERY: Span = Span::mins(10);
-/// … but never so often that writing them takes more than one part in so many of the time.
-const SNAPSHOT_SHARE: i64 = 20;
-/// Answers to other processes that nobody has read for this long are forgotten.
-const TIDY: Span = Span::mins(1);
 /// How long the engine waits before it tries a broken store again.
 const BROKEN_WAIT: Span = Span::secs(1);
 
@@ -116,10 +110,13 @@ impl Engine {
         requests: OwnedMutexGuard<mpsc::Receiver<Request>>,
     ) -> store::Result<Self> {
         let Sources { clock, step, .. } = sources.clone();
-        let Rebuilt { world, changed, news } = rebuild(&store, step, lease.cursor).await?;
+        let began = clock.monotonic();
+        let Rebuilt { world, snapshot, changed, news } = rebuild(&store, step, lease.cursor).await?;
+        let took = Span(clock.monotonic().0 - began.0);
         let arrival = pulse::arrival(clock.as_ref(), world.now, lease.left);
         told.stands_at(&world, clock.now());
-        let (snapshot_pos, snapshot_at) = (world.pos, clock.now());
+        // What the next start would have to fold again counts from the snapshot, however often we began since.
+        let (snapshot_pos, snapshot_at) = snapshot.unwrap_or((0, clock.now()));
         let models = Models::new(changed, clock.now());
         let pulse = Pulse::read(clock.as_ref());
         let mut engine = Self {
@@ -144,6 +141,9 @@ impl Engine {
         let first: Vec<NewInput> = arrival.into_iter().chain(news).map(NewInput::unkeyed).collect();
         if !first.is_empty() {
             engine.fold(first, &Asked::default()).await?;
+        }
+        if took >= LONG_START {
+            engine.snapshot().await?;
         }
         Ok(engine)
     }
@@ -268,57 +268,6 @@ impl Engine {
         Ok(())
     }
 
-    async fn snapshot_if_due(&mut self) -> Result<(), Stopped> {
-        let (behind, age) = (self.world.pos - self.snapshot_pos, self.clock.now().since(self.snapshot_at));
-        let many = behind >= SNAPSHOT_INPUTS && age.0 >= self.snapshot_took.0 * SNAPSHOT_SHARE;
-        if !many && (behind == 0 || age < SNAPSHOT_EVERY) {
-            return Ok(());
-        }
-        match self.snapshot().await {
-            Ok(()) => Ok(()),
-            Err(error) => self.recover(&error).await,
-        }
-    }
-
-    async fn flush_models(&mut self) -> store::Result<()> {
-        let started = self.clock.now();
-        let changed = self.models.take();
-        let mut tx = self.store.begin_commit().await?;
-        tx.write_models(&changed, &self.world).await?;
-        kill_point!("engine.models.before");
-        if !self.store.is_exclusive() {
-            self.tidy(&mut tx).await?;
-        }
-        tx.commit(self.world.pos, self.world.pos, self.lease.term).await?;
-        kill_point!("engine.models.after");
-        self.models.took(self.clock.now().since(started));
-        Ok(())
-    }
-
-    async fn snapshot(&mut self) -> store::Result<()> {
-        let started = self.clock.now();
-        // What a snapshot has behind it is not folded again, so the read models must hold it.
-        self.flush_models().await?;
-        let body = self.world.write()?;
-        self.store.save_snapshot(self.world.pos, self.world.now, &body).await?;
-        kill_point!("engine.snapshot.after");
-        self.snapshot_pos = self.world.pos;
-        self.snapshot_at = self.clock.now();
-        self.snapshot_took = self.snapshot_at.since(started);
-        tracing::debug!(pos = self.world.pos, bytes = body.len(), "snapshot");
-        Ok(())
-    }
-
-    /// Leaves in the store what processes that do not fold need to know, and nothing that they do not any more.
-    async fn tidy(&mut self, tx: &mut store::Tx) -> store::Result<()> {
-        let now = self.clock.now();
-        if now.since(self.tidied) >= TIDY {
-            tx.forget_old_answers(now.minus(TIDY)).await?;
-            self.tidied = now;
-        }
-        Ok(())
-    }
-
     /// A commit failed: nothing of it happened, so the World is rebuilt from what did.
     async fn recover(&mut self, error: &store::Error) -> Result<(), Stopped> {
         metrics::counter!("sereno_commit_failures_total").increment(1);
@@ -367,19 +316,6 @@ impl Engine {
         }
         self.told.policy.send_replace(self.world.policy.clone());
         Ok(())
-    }
-
-    async fn wind_up(&mut self) {
-        // The log ends when we do, so that the next start knows since when nobody was there.
-        if self.clock.now() > self.world.now
-            && let Err(error) = self.fold(vec![NewInput::unkeyed(Body::Tick)], &Asked::default()).await
-        {
-            tracing::warn!(%error, "the end was not written down");
-            return;
-        }
-        if let Err(error) = self.snapshot().await {
-            tracing::warn!(%error, "no snapshot was written at the end; the next start folds more");
-        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::quarantine::{about, caught};
 use crate::core::input::{Body, Input};
 use crate::core::quarantine::Quarantined;
 use crate::core::step::{Changed, Decision, Step};
+use crate::core::time::Ts;
 use crate::core::world::World;
 use crate::store::{self, Store};
 
@@ -33,6 +34,8 @@ type PassedOver = BTreeMap<u64, Without>;
 /// A World, and what was found on the way to it.
 pub(super) struct Rebuilt {
     pub world: World,
+    /// The position of the snapshot and its time; none when it began with the log.
+    pub snapshot: Option<(u64, Ts)>,
     /// Whose read models the log behind the snapshot touched.
     pub changed: Changed,
     /// What is passed over from now on.
@@ -54,14 +57,14 @@ pub(super) async fn rebuild(store: &Store, step: Step, cursor: u64) -> store::Re
         kill_point!("engine.start.before");
         let mut world = store.load_snapshot().await?;
         kill_point!("engine.start.after");
-        let from = world.pos;
+        let (from, snapshot) = (world.pos, (world.pos > 0).then_some((world.pos, world.now)));
         let broke = match replay(store, step, &mut world, cursor, &out).await? {
             Ok(changed) => {
                 if out.range(from + 1..).next().is_some() {
                     // The store has numbers and rows that this World has not made.
                     store.go_on_behind(&mut world).await?;
                 }
-                return Ok(Rebuilt { world, changed, news });
+                return Ok(Rebuilt { world, snapshot, changed, news });
             }
             Err(broke) => broke,
         };

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use sereno::core::input::Input;
+use sereno::core::input::{Body, Input};
+use sereno::core::time::Span;
 use sereno::core::world::World;
+use sereno::engine::NewInput;
 
 use super::night::{Folding, clock, folded, night, whole_log};
 use crate::database::{Database, on_both};
@@ -15,6 +17,7 @@ on_both!(
     a_snapshot_and_the_tail_give_the_same_world_as_the_whole_log,
     a_crash_loses_nothing_that_was_answered,
     read_models_are_brought_up_to_date_after_a_crash,
+    whoever_crashes_young_leaves_a_snapshot_in_time,
 );
 
 async fn a_snapshot_and_the_tail_give_the_same_world_as_the_whole_log(db: Database) {
@@ -92,8 +95,8 @@ async fn a_crash_loses_nothing_that_was_answered(db: Database) {
     let before = whole_log(&store).await;
     let engine = Folding::start(&store, clock).await;
     assert_eq!(engine.lease.cursor, before.len() as u64);
-    let again = night.log.iter().find(|input| matches!(input.body, sereno::core::input::Body::Event(_))).unwrap();
-    let keyed = sereno::engine::NewInput::keyed("night", again.pos.to_string(), again.body.clone());
+    let again = night.log.iter().find(|input| matches!(input.body, Body::Event(_))).unwrap();
+    let keyed = NewInput::keyed("night", again.pos.to_string(), again.body.clone());
     assert_eq!(engine.log.append_one(keyed).await.unwrap().pos, None, "it was answered before the crash");
     engine.stop().await;
     assert_eq!(whole_log(&store).await, before);
@@ -112,4 +115,25 @@ async fn read_models_are_brought_up_to_date_after_a_crash(db: Database) {
     let spent: i64 = store.costs(sereno::core::time::Ts(0)).await.unwrap().iter().map(|row| row.4.cost.0).sum();
     assert_eq!(spent, 1_850_000, "0.42 + 0.45 + 0.46 + 0.14 + 0.38 dollars");
     assert_eq!(store.cost_since(sereno::core::time::Ts(0)).await.unwrap().0, spent);
+}
+
+/// A process that ends soon after it begins, again and again, must not have ever more to fold.
+async fn whoever_crashes_young_leaves_a_snapshot_in_time(db: Database) {
+    let store = db.open().await;
+    let newest = async || store.snapshots().await.unwrap().last().map(|(pos, _)| *pos);
+    let engine = Folding::start(&store, clock()).await;
+    engine.play(&night().log[..3]).await;
+    let clock = engine.clock.clone();
+    engine.stop().await;
+    let first = newest().await;
+    for (lives, written) in [(1, false), (2, false), (3, true)] {
+        clock.advance(Span::mins(4));
+        let engine = Folding::start(&store, clock.clone()).await;
+        // When the second one is answered, whatever was due after the first is done.
+        for _ in 0..2 {
+            engine.log.append_one(NewInput::unkeyed(Body::Tick)).await.unwrap();
+        }
+        engine.crash().await;
+        assert_eq!(newest().await > first, written, "after {lives} lives of four minutes");
+    }
 }
