@@ -15,7 +15,7 @@ import signal
 import time
 
 from judge import query
-from scene import Scene, arguments, spread, store_argument, told
+from scene import Scene, arguments, rounds, spread, store_argument, told
 
 # It promises to stop within this; systemd waits a little longer.
 STOPS_WITHIN = 30
@@ -27,7 +27,7 @@ def run(options):
         scene.sereno.start()
         with scene.load():
             ended = []
-            for _ in range(options.times):
+            for _ in rounds(options.times):
                 # Short lives are tried more often than long ones: most of what can break, breaks early.
                 time.sleep(0.05 + (options.longest - 0.05) * rng.random() ** 2)
                 ended.append(end(scene, options.signal))

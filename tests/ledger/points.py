@@ -24,7 +24,7 @@ import time
 from collections import Counter
 
 from postgres import Server
-from scene import Scene, arguments, store_argument, told, until
+from scene import Scene, arguments, rounds, store_argument, told, until
 
 SOURCES = pathlib.Path(__file__).parents[2] / "src"
 # A place is passed within this; on PostgreSQL the rows of a killed process are leased for half a minute of it.
@@ -164,7 +164,7 @@ def run(options):
         for name in [name for name in names if name.startswith("store.migrate")]:
             places.die(name)
         with scene.load():
-            for _ in range(options.times):
+            for _ in rounds(options.times):
                 for name in rng.sample(names, len(names)):
                     places.die(name)
                     if rng.random() < 0.5:

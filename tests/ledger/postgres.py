@@ -20,7 +20,7 @@ import tempfile
 import time
 
 from proxy import Proxy
-from scene import Scene, arguments, free_port, spread, told, until
+from scene import Scene, arguments, free_port, rounds, spread, told, until
 
 # After PostgreSQL is ready, an event must be acknowledged again within this.
 RECOVERS_WITHIN = 10
@@ -124,7 +124,7 @@ def run(options):
             scene.sereno.start()
             recovered = []
             with scene.load():
-                for number in range(options.times):
+                for number in rounds(options.times):
                     time.sleep(options.pause * rng.uniform(0.1, 1.9))
                     HOW[hows[number % len(hows)]](server, rng, proxy)
                     recovered.append(recovery(scene))

@@ -242,6 +242,14 @@ class Scene:
             print("".join(log.readlines()[-40:]), file=sys.stderr)
 
 
+def rounds(times):
+    """The numbers of so many rounds. Whoever waits for many sees how far they are."""
+    for number in range(times):
+        yield number
+        if times > 10 and (number + 1) * 10 // times > number * 10 // times:
+            print(f"{number + 1} of {times} rounds", flush=True)
+
+
 def told(faults):
     """Prints the first faults and ends the program with whether there were any."""
     for fault in faults[:40]:
