@@ -26,7 +26,7 @@ const FLOOD: u32 = 3_000;
 const FLOOD_SECONDS: u32 = 60;
 /// Connections over which events are spread.
 const CONNECTIONS: u32 = 32;
-/// How long the last notice may take.
+/// How long the next notice may take before those that are missing count as lost.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a second copy of a notice is waited for.
 const ECHO: Duration = Duration::from_millis(500);
@@ -44,9 +44,13 @@ pub struct Figures {
 impl Figures {
     /// Waits for the notices of what was `due` in a round, and counts them.
     pub async fn settle(&mut self, bench: &Bench, due: &HashMap<u64, Instant>, watch: &Watch) {
-        let last = now();
-        while bench.sink.arrived(due) < due.len() && last.elapsed() < PATIENCE {
+        let (mut arrived, mut newest) = (0, now());
+        while arrived < due.len() && newest.elapsed() < PATIENCE {
             wait::pause(Duration::from_millis(20)).await;
+            let before = std::mem::replace(&mut arrived, bench.sink.arrived(due));
+            if arrived > before {
+                newest = now();
+            }
         }
         let quiet = watch.is_quiet();
         wait::pause(ECHO).await;

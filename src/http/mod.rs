@@ -5,6 +5,7 @@ mod body;
 pub mod health;
 pub mod limits;
 mod page;
+pub mod patience;
 mod problem;
 mod push;
 pub mod serve;

@@ -1,7 +1,7 @@
 //! The server loop: bounded connections, bounded headers, bounded patience.
 
 use std::convert::Infallible;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,13 +19,12 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use super::limits::come_back;
+use super::patience::{Patient, REST, Turns};
 use crate::clock::{Entropy, within};
 use crate::stop::Stop;
 
 /// Connections at the same time.
 const CONNECTIONS: usize = 1024;
-/// How long a head may take to arrive.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest head, in bytes.
 const HEAD: usize = 16 * 1024 + 4096;
 /// How long connections may take to finish once we stop.
@@ -60,7 +59,7 @@ pub async fn serve(listener: TcpListener, router: Router, entropy: Arc<dyn Entro
         let _slower = stream.set_nodelay(true);
         let (router, stop) = (router.clone(), stop.clone());
         connections.spawn(async move {
-            connection(TokioIo::new(stream), peer, router, stop).await;
+            connection(stream, peer, router, stop).await;
             drop(place);
         });
     }
@@ -71,15 +70,22 @@ pub async fn serve(listener: TcpListener, router: Router, entropy: Arc<dyn Entro
     }
 }
 
-async fn connection(stream: TokioIo<TcpStream>, peer: SocketAddr, router: Router, mut stop: Stop) {
+async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, mut stop: Stop) {
+    let turns = Turns::default();
+    let stream = TokioIo::new(Patient::new(stream, turns.clone()));
     let service = service::service_fn(move |mut request: Request<Incoming>| {
+        let answering = turns.begin();
         request.extensions_mut().insert(ConnectInfo(peer));
         let router = router.clone();
-        async move { Ok::<_, Infallible>(respond(router, request.map(Body::new)).await) }
+        async move {
+            let response = respond(router, request.map(Body::new)).await;
+            drop(answering);
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(REST)
         .max_buf_size(HEAD)
         .serve_connection(stream, service);
     tokio::pin!(connection);
@@ -99,7 +105,8 @@ async fn connection(stream: TokioIo<TcpStream>, peer: SocketAddr, router: Router
 
 /// Why we ended a connection, when we did.
 fn ours(error: &hyper::Error) -> Option<&'static str> {
-    if error.is_timeout() {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    if source.is_some_and(|source| source.kind() == io::ErrorKind::TimedOut) {
         Some("slow_head")
     } else if error.is_parse_too_large() {
         Some("long_head")

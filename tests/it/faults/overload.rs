@@ -132,6 +132,8 @@ async fn a_burst_is_answered_and_a_decision_gets_through() {
 async fn slow_and_fat_clients_are_cut_and_others_do_not_notice() {
     let (home, serve) = start();
     let client = reqwest::Client::new();
+    let mut rests = connect(&home).await.unwrap();
+    assert_eq!(look(&mut rests).await, "HTTP/1.1 200 OK");
     let mut slow = Vec::new();
     for n in 0..dose::times(60, 500) {
         let mut stream = connect(&home).await.unwrap();
@@ -168,7 +170,18 @@ async fn slow_and_fat_clients_are_cut_and_others_do_not_notice() {
         slow.len(),
         resident(&serve)
     );
+    assert_eq!(look(&mut rests).await, "HTTP/1.1 200 OK", "whoever rests between two requests is not slow");
+    let metrics = client.get(format!("{}/metrics", home.url())).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("sereno_connections_cut_total{reason=\"slow_head\"}"), "{metrics}");
     assert_eq!(serve.stop().0, 0);
+}
+
+/// Asks for something small. Returns the first line of the answer; the connection stays.
+async fn look(stream: &mut TcpStream) -> String {
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = vec![0; 1024];
+    let length = stream.read(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer[..length]).lines().next().unwrap_or_default().to_owned()
 }
 
 #[tokio::test]
