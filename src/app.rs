@@ -38,6 +38,8 @@ pub use supervisor::Supervisor;
 const SETTLE: Span = Span::secs(20);
 /// What the courier has begun may take this long once we stop.
 const SENDS: Duration = Duration::from_secs(20);
+/// How often measurements are summed.
+const METRICS: Span = Span::secs(10);
 /// How long a sign-in link lives.
 const LINK_LIVES: Span = Span::mins(10);
 
@@ -97,7 +99,7 @@ impl App {
         let (engine_stopper, engine_stop) = Stopper::new();
         let engine = (engine_stopper, tokio::spawn(keeper.run(engine_stop)));
         let tokens = tokens(&store, &sources).await?;
-        let health = Arc::new(Health::default());
+        let health = Arc::new(Health::new(sources.now()));
         let (front_stopper, front_stop) = Stopper::new();
         let (back_stopper, back_stop) = Stopper::new();
         let rate = config.file.http.rate.unwrap_or(500.0);
@@ -195,6 +197,7 @@ fn start_front(
         tokio::spawn(door.receiver().run(door.channels.clone(), claim, stop.clone())),
         tokio::spawn(watch_clock(sources.clock.clone(), log.clone(), stop.clone())),
         tokio::spawn(sweep_abandoned(door.clone(), stop.clone())),
+        tokio::spawn(sum_metrics(door.clone(), stop.clone())),
         tokio::spawn(heartbeat::run(beat, address, door.clone(), stop.clone())),
         tokio::spawn(alarm::run(door.clone(), stop.clone())),
         tokio::spawn(retention::run(door.clone(), config.retention(), stop.clone())),
@@ -218,6 +221,17 @@ pub fn metrics_handle() -> PrometheusHandle {
         handle.expect("nothing else records metrics in this process")
     };
     HANDLE.get_or_init(install).clone()
+}
+
+/// Sums what was measured: each value is kept by itself until then, for ever where nobody asks for metrics.
+async fn sum_metrics(door: Shared, mut stop: Stop) {
+    loop {
+        tokio::select! {
+            () = stop.asked() => return,
+            () = door.sources.clock.sleep(METRICS) => {}
+        }
+        door.metrics.run_upkeep();
+    }
 }
 
 /// Tokens of buttons under the store's own key.

@@ -136,6 +136,9 @@ impl Courier {
         let rows = self.store.claim(&lease, now, LEASE, BATCH).await?;
         kill_point!("courier.claim.after");
         let count = rows.len();
+        if count > 0 {
+            self.health.courier_works(now);
+        }
         let mut conversations: HashMap<String, Vec<Claimed>> = HashMap::new();
         for row in rows {
             conversations.entry(row.conversation.clone()).or_default().push(row);
@@ -364,6 +367,7 @@ impl Courier {
 
     /// Appends an outcome; it must not be lost, so this waits as long as it takes.
     async fn append(&self, id: &str, attempt: u32, body: Body) {
+        self.health.courier_works(self.sources.now());
         loop {
             let input = NewInput::keyed("outbox", format!("{id}/{attempt}"), body.clone());
             match self.log.append_patiently(vec![input]).await {

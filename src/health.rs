@@ -1,9 +1,13 @@
 //! How the parts are doing, for `/readyz`, `/metrics` and the heartbeat.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::core::time::Ts;
+use crate::core::time::{Span, Ts};
+
+/// What should have been done this long ago is late.
+pub const LATE: Span = Span::mins(1);
 
 /// How a channel is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,13 +18,32 @@ pub struct ChannelHealth {
     pub trouble: Option<String>,
 }
 
-/// How all channels are doing.
-#[derive(Default)]
-pub struct Health(Mutex<BTreeMap<String, ChannelHealth>>);
+/// How all channels and the courier are doing.
+pub struct Health {
+    channels: Mutex<BTreeMap<String, ChannelHealth>>,
+    /// When the courier last began or ended something.
+    courier: AtomicI64,
+}
 
 impl Health {
+    /// Everything is well at a start.
+    pub fn new(now: Ts) -> Self {
+        Self { channels: Mutex::default(), courier: AtomicI64::new(now.0) }
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, ChannelHealth>) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.channels.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The courier has begun or ended something.
+    pub fn courier_works(&self, now: Ts) {
+        self.courier.store(now.0, Ordering::Relaxed);
+    }
+
+    /// Whether the courier hangs, when something has been waiting for it since `due`: whoever has much to do and does
+    /// one thing after the other is behind, and a restart would not help.
+    pub fn courier_hangs(&self, due: Ts, now: Ts) -> bool {
+        now.since(due.max(Ts(self.courier.load(Ordering::Relaxed)))) > LATE
     }
 
     /// The channel works.

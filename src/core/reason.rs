@@ -242,6 +242,16 @@ pub enum Reason {
         percent: u8,
     },
 
+    /// What is known of a kind is all that there is room for.
+    NoRoom {
+        /// `agent`, `session`, `task` or `approval`.
+        thing: String,
+        /// How many there are.
+        most: u64,
+        /// Name of the runtime that reports another one.
+        source: String,
+    },
+
     // ---- faults of sereno itself
     /// The fold broke over it, and it was put aside.
     Quarantined {

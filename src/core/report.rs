@@ -62,6 +62,9 @@ impl Fold<'_> {
     /// A runtime has reported something.
     pub(super) fn event(&mut self, reported: &Reported) {
         let event = &reported.event;
+        if let Some((thing, most)) = self.w.lacks_room_for(reported) {
+            return self.no_room(thing, most, &reported.runtime);
+        }
         let about = self.about(reported);
         let scopes = about.scopes();
         self.seen(&about, event);

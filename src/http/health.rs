@@ -7,11 +7,10 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use super::Shared;
-use crate::core::time::{Span, Ts};
+use crate::core::time::Span;
 use crate::engine::DiskLevel;
+use crate::health::LATE;
 
-/// What should have been done this long ago is not being done.
-const LATE: Span = Span::mins(1);
 /// A store that takes nothing of what waits for this long does not work.
 const STALLED: Span = Span::secs(10);
 /// Now may be ahead of the wall by this much without anybody being told.
@@ -50,7 +49,13 @@ pub async fn standing(door: &Shared) -> Standing {
         DiskLevel::Low => standing.notes.push("disk: low; telemetry is refused".into()),
         DiskLevel::Scarce => standing.why_not.push("disk: scarce; only decisions are taken".into()),
     }
-    let ahead = door.sources.now().since(door.sources.wall());
+    let now = door.sources.now();
+    if let Ok(Some(due)) = door.store.next_due(now).await
+        && now.since(due) > LATE
+    {
+        standing.notes.push(format!("courier: {} behind", now.since(due)));
+    }
+    let ahead = now.since(door.sources.wall());
     if ahead > AHEAD {
         standing.notes.push(format!("clock: it was set back, and we are {ahead} ahead of it"));
     }
@@ -60,16 +65,19 @@ pub async fn standing(door: &Shared) -> Standing {
 /// Which part has something to do and does not do it; none of them mends that by itself.
 pub async fn hangs(door: &Shared) -> Option<String> {
     let now = door.sources.now();
-    let late = |due: Option<Ts>| due.map(|due| now.since(due)).filter(|late| *late > LATE);
-    if let Some(late) = late(*door.progress.due.borrow()) {
-        return Some(format!("engine: late by {late}"));
+    let engine = *door.progress.due.borrow();
+    if let Some(due) = engine.filter(|due| now.since(*due) > LATE) {
+        return Some(format!("engine: late by {}", now.since(due)));
     }
     let stalled = door.log.stalled();
     if stalled > STALLED {
         return Some(format!("engine: has taken nothing for {stalled}"));
     }
     match door.store.next_due(now).await {
-        Ok(due) => late(due).map(|late| format!("courier: late by {late}")),
+        Ok(due) => {
+            let hangs = due.filter(|due| door.health.courier_hangs(*due, now));
+            hangs.map(|due| format!("courier: late by {}, and does nothing", now.since(due)))
+        }
         Err(error) => Some(format!("store: {error}")),
     }
 }

@@ -41,6 +41,16 @@ impl Problem {
         Self { index: Some(index), code: Some("quarantined"), ..Self::new(422, detail) }
     }
 
+    /// It would add to a kind of which there is no room for more.
+    pub fn no_room(thing: &str, most: u64, index: usize) -> Self {
+        let detail = format!(
+            "Event {index} names a new {thing}, and there is no room for more than {most}: nothing followed from it. Sending \
+             it again does not help; an identity is to stay the same from event to event. Whatever else was sent with it \
+             was taken."
+        );
+        Self { index: Some(index), code: Some("no_room"), ..Self::new(422, detail) }
+    }
+
     /// Credentials are missing or wrong; strangers are told no more.
     pub fn unauthorized() -> Self {
         Self::new(401, "The credentials are missing or wrong.")

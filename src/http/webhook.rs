@@ -160,8 +160,14 @@ async fn take(
     kill_point!("intake.append.after");
     let reasons = appended.iter().map(|appended| appended.reply.as_ref().map(|reply| &reply.reason));
     for (index, reason) in reasons.enumerate() {
-        if let Some(Reason::Quarantined { digest, .. }) = reason {
-            return Err(Problem::quarantined(digest, index));
+        match reason {
+            Some(Reason::Quarantined { digest, .. }) => return Err(Problem::quarantined(digest, index)),
+            Some(Reason::NoRoom { thing, most, .. }) => {
+                metrics::counter!("sereno_intake_refused_total", "source" => name.to_owned(), "reason" => "no_room")
+                    .increment(1);
+                return Err(Problem::no_room(thing, *most, index));
+            }
+            _ => {}
         }
     }
     Ok((decoded, held, appended))

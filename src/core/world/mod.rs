@@ -9,6 +9,7 @@ mod forget;
 mod index;
 mod ledger;
 mod lines;
+mod room;
 mod session;
 mod snapshot;
 mod task;
@@ -23,6 +24,7 @@ pub use forget::FORGET_EVERY;
 pub use index::{Episode, Index, Named, Names};
 pub use ledger::{Cell, CellKey, Ledger, QUARTER};
 pub use lines::{Lines, LogLine};
+pub use room::{MOST_AGENTS, MOST_APPROVALS, MOST_SESSIONS, MOST_TASKS};
 pub use session::{Basis, Grant, MAX_GRANTS, Session, merge_progress};
 pub use task::{Column, StepState, Task};
 
@@ -98,6 +100,9 @@ pub struct World {
     /// When people were last told that the fold broke over something.
     #[serde(default)]
     pub quarantine_told: Option<Ts>,
+    /// When people were last told that there is no room for more.
+    #[serde(default)]
+    pub no_room_told: Option<Ts>,
     /// The policy in force.
     pub policy: Arc<Policy>,
     /// Who works.

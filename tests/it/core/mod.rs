@@ -9,6 +9,7 @@ mod layers;
 pub mod logs;
 mod repeats;
 mod replay;
+mod room;
 mod rules;
 mod run;
 mod sums;

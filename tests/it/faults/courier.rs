@@ -138,7 +138,7 @@ async fn what_breaks_the_courier_twice_becomes_a_plain_word(db: Database) {
         runtimes: Arc::default(),
         tokens: Tokens::new([7; 32], 1),
         progress,
-        health: Arc::new(Health::default()),
+        health: Arc::new(Health::new(at("09:00"))),
     };
     let (courier_stopper, stop) = Stopper::new();
     let carrying = tokio::spawn(courier.run(stop));
@@ -215,4 +215,18 @@ async fn a_question_that_is_over_is_not_asked_again(db: Database) {
     assert!(fake.chat(77).is_empty());
     assert_eq!(victor.says(&scene, &format!("/outbox drop {} why: over", dead[0].id)).await.0, 200);
     scene.finish(&[]).await;
+}
+
+/// Behind is not stuck: a supervisor that ends a process for having much to do makes it worse, and so does a load
+/// balancer that takes it out.
+#[test]
+fn a_courier_with_much_to_do_does_not_hang() {
+    let health = Health::new(at("09:00"));
+    let late = |now: &str| health.courier_hangs(at("08:00"), at(now));
+    assert!(!late("09:01"), "a start has a minute to begin");
+    assert!(late("09:02"));
+    health.courier_works(at("09:02"));
+    assert!(!late("09:03"));
+    assert!(late("09:04"));
+    assert!(!health.courier_hangs(at("09:04"), at("09:05")), "what has just become due is not late");
 }

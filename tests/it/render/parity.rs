@@ -145,6 +145,8 @@ fn reasons() -> Vec<Reason> {
         R::MachineSlept { span: 28_800_000 },
         R::WasAway { from: at, to: at.plus(Span::mins(47)) },
         R::SkewedClock { source: "fleet".into(), percent: 33 },
+        R::NoRoom { thing: "agent".into(), most: 150_000, source: "fleet".into() },
+        R::NoRoom { thing: "approval".into(), most: 50_000, source: "fleet".into() },
         R::Quarantined { what: "event".into(), digest: "3f2a9c01d4e5b677".into() },
         R::Quarantined { what: "deadlines".into(), digest: String::new() },
         R::UnknownPerson { channel: "telegram".into(), account: "99".into() },
