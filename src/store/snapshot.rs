@@ -67,12 +67,12 @@ impl Store {
         }))
     }
 
-    /// Writes a snapshot and drops all but the one before it. One of another format stays for a week, so that the
+    /// Writes a snapshot, which may be long and is not copied, and drops all but the one before it. One of another format stays for a week, so that the
     /// version that wrote it can take over again.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn save_snapshot(&self, pos: u64, at: Ts, body: &[u8]) -> Result<()> {
+    pub async fn save_snapshot(&self, pos: u64, at: Ts, body: Vec<u8>) -> Result<()> {
         let format = i64::from(World::FORMAT);
         let before = fetch!(self, sql::SELECT_SNAPSHOT_POS, [format], |row| row.try_get::<i64, _>("pos")?);
         let mut tx = self.begin().await?;

@@ -46,6 +46,15 @@ impl World {
     /// # Errors
     /// When serialisation fails, which no World that a fold can reach does.
     pub fn write(&self) -> Result<Vec<u8>, serde_json::Error> {
+        self.write_to(Vec::new())
+    }
+
+    /// Writes the World down behind what is in `bytes`: whoever knows about how much it will be makes room for it at
+    /// once, which takes half the memory of growing.
+    ///
+    /// # Errors
+    /// As [`World::write`].
+    pub fn write_to(&self, bytes: Vec<u8>) -> Result<Vec<u8>, serde_json::Error> {
         let written = Written {
             agents: &self.agents,
             sessions: &self.sessions,
@@ -54,7 +63,7 @@ impl World {
             ledger: &self.ledger,
             schedule: &self.schedule,
         };
-        let mut bytes = postcard::to_extend(&written, Vec::new()).map_err(serde_json::Error::custom)?;
+        let mut bytes = postcard::to_extend(&written, bytes).map_err(serde_json::Error::custom)?;
         serde_json::to_writer(&mut bytes, self)?;
         Ok(bytes)
     }
