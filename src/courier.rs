@@ -1,10 +1,10 @@
 //! The courier: leases what is due in the outbox, carries it out, and appends what came of it.
 //!
 //! It never changes a row itself. Rows of one conversation are leased together and carried out one after the
-//! other, so when a holder dies only the first of them can have been begun: that one is appended as an
-//! attempt of which nobody knows, the others are put back.
+//! other, so when a holder dies only the first of them can have been begun.
 
 pub mod draw;
+mod lost;
 mod pace;
 
 use std::collections::HashMap;
@@ -155,29 +155,6 @@ impl Courier {
         Ok(count)
     }
 
-    /// Leases whose holder did not come back.
-    async fn report_lost(&self, now: Ts) -> crate::store::Result<()> {
-        for lost in self.store.lost_leases(now).await? {
-            kill_point!("courier.lost.before");
-            let harmless = self.channels.get(&lost.via).is_some_and(|channel| !lost.control && channel.is_idempotent());
-            if !lost.begun || harmless {
-                self.unclaim(&lost.id, &lost.lease).await;
-                continue;
-            }
-            let error = "the process that was sending it did not come back".to_owned();
-            let body = if lost.control {
-                let result = ControlResult::Retry { error, after: None, uncertain: true };
-                Body::Controlled(ControlOutcome { id: lost.id.clone(), attempt: lost.attempt, result })
-            } else {
-                let result = SendResult::Retry { error, after: None, uncertain: true };
-                Body::Sent(SendOutcome { id: lost.id.clone(), attempt: lost.attempt, version: 0, result })
-            };
-            self.append(&lost.id, lost.attempt, body).await;
-            kill_point!("courier.lost.after");
-        }
-        Ok(())
-    }
-
     /// Carries out the rows of one conversation in order, until one of them holds back the others.
     async fn carry_out_all(&self, rows: Vec<Claimed>, paces: Arc<Paces>, stop: Stop) {
         let mut rows = rows.into_iter().enumerate();
@@ -195,7 +172,7 @@ impl Courier {
                 Some(Err(error)) => {
                     tracing::error!(%error, id, via, "the courier broke down over a row");
                     metrics::counter!("sereno_courier_panics_total", "via" => via).increment(1);
-                    self.append(&id, attempt, broke_down(&id, attempt, is_control)).await;
+                    self.append(vec![outcome(&id, attempt, broke_down(&id, attempt, is_control))]).await;
                     break;
                 }
             }
@@ -216,8 +193,8 @@ impl Courier {
         let body = match work {
             ClaimedWork::Deliver { copy, card, parent_receipt } => {
                 if let Some(result) = self.undeliverable(&via, expires) {
-                    let outcome = SendOutcome { id: id.clone(), attempt, version: 0, result };
-                    self.append(&id, attempt, Body::Sent(outcome)).await;
+                    let gone = SendOutcome { id: id.clone(), attempt, version: 0, result };
+                    self.append(vec![outcome(&id, attempt, Body::Sent(gone))]).await;
                     return Next::GoOn;
                 }
                 // Only the first row of a conversation waits with the lease on all of them: whatever is more
@@ -255,7 +232,7 @@ impl Courier {
         };
         kill_point!("courier.mark.before");
         let next = if holds_back(&body) { Next::Hold } else { Next::GoOn };
-        self.append(&id, attempt, body).await;
+        self.append(vec![outcome(&id, attempt, body)]).await;
         kill_point!("courier.mark.after");
         next
     }
@@ -365,15 +342,14 @@ impl Courier {
         result
     }
 
-    /// Appends an outcome; it must not be lost, so this waits as long as it takes.
-    async fn append(&self, id: &str, attempt: u32, body: Body) {
+    /// Appends outcomes; they must not be lost, so this waits as long as it takes.
+    async fn append(&self, outcomes: Vec<NewInput>) {
         self.health.courier_works(self.sources.now());
         loop {
-            let input = NewInput::keyed("outbox", format!("{id}/{attempt}"), body.clone());
-            match self.log.append_patiently(vec![input]).await {
+            match self.log.append_patiently(outcomes.clone()).await {
                 Ok(_) => return,
                 Err(error) => {
-                    tracing::warn!(%error, id, "an outcome could not be stored yet");
+                    tracing::warn!(%error, outcomes = outcomes.len(), "what was carried out could not be stored yet");
                     if self.log.is_closed() {
                         return;
                     }
@@ -382,6 +358,11 @@ impl Courier {
             }
         }
     }
+}
+
+/// What came of an attempt, for the log.
+fn outcome(id: &str, attempt: u32, body: Body) -> NewInput {
+    NewInput::keyed("outbox", format!("{id}/{attempt}"), body)
 }
 
 /// Whether the other rows of a conversation may follow at once.

@@ -150,7 +150,7 @@ def await_folding(process):
 def run(options):
     rng = random.Random(options.seed)
     kind = options.store.split(":")[0]
-    names = [name for name in Places.named(kind) if name.startswith(options.only)]
+    names = [name for name in Places.named(kind) if name.startswith(tuple(options.only.split(",")))]
     if not names:
         raise SystemExit(f"no place begins with {options.only}")
     # Whoever is to be ended leaves nothing else behind.
@@ -181,7 +181,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments(parser, times=1)
     store_argument(parser)
-    parser.add_argument("--only", default="", help="places whose names begin so, such as `courier.`")
+    parser.add_argument("--only", default="", help="places whose names begin so, such as `courier.,lease.`")
     told(run(parser.parse_args()))
 
 

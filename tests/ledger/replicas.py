@@ -79,15 +79,12 @@ def two_leaders(server, options):
     changes = [(float(at), xid, int(term), int(before), int(cursor)) for at, xid, term, before, cursor in rows]
     moves = [change for change in changes if change[4] != change[3]]
     faults = []
-    gaps = []
     for one, other in zip(changes, changes[1:]):
         if other[2] < one[2]:
             faults.append(f"term {other[2]} acted after term {one[2]}")
         if other[3] != one[4]:
             faults.append(f"position {other[3]} was taken up, but {one[4]} had been reached")
-    for one, other in zip(moves, moves[1:]):
-        if other[2] != one[2]:
-            gaps.append(other[0] - one[0])
+    gaps = takeovers(changes, moves)
     faults += wrong_writers(server, moves)
     terms = {change[2] for change in moves}
     print(f"leases: {len(moves)} commits under {len(terms)} terms, folding again after {spread(gaps)}")
@@ -96,6 +93,18 @@ def two_leaders(server, options):
     if not moves or (options.seconds > 10 and len(terms) < 2):
         faults.append("the lease never changed hands: nothing was tried")
     return faults
+
+
+def takeovers(changes, moves):
+    """How long after the last act of one holder the next one folds. Whoever takes the lease and is killed before it has
+    folded anything has acted: from then on its own lease stands."""
+    last, first = {}, {}
+    for at, _, term, _, _ in changes:
+        last[term] = at
+    for at, _, term, _, _ in moves:
+        first.setdefault(term, at)
+    terms = sorted(last)
+    return [first[other] - last[one] for one, other in zip(terms, terms[1:]) if other in first]
 
 
 def wrong_writers(server, moves):

@@ -18,7 +18,7 @@ import time
 import urllib.request
 
 from fleet import Fleet, event
-from judge import judge
+from judge import judge, query
 from platforms import Platforms
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -185,6 +185,16 @@ class Scene:
             self.fleet.stop()
         self.come_to_rest()
 
+    def say_what_waits(self):
+        """Times are in seconds from now."""
+        now = int(time.time() * 1000)
+        waits = "SELECT conversation, state, COUNT(*), MIN(attempts), MAX(attempts), (MIN(due) - {0}) / 1000, (MAX(due) - {0}) / 1000, (MAX(held) - {0}) / 1000, (MIN(lease_until) - {0}) / 1000 FROM outbox WHERE state NOT IN ('sent', 'dropped', 'dead') GROUP BY conversation, state ORDER BY 3 DESC LIMIT 40"
+        print("conversation, state, rows, attempts from, to, due from, to, held until, leased until", file=sys.stderr)
+        for row in query(self.store, self.folder, waits.format(now)):
+            print(*row, file=sys.stderr)
+        for process in self.processes:
+            print(process.url, process.get("/readyz"), file=sys.stderr)
+
     def come_to_rest(self):
         """Waits until every tap is confirmed and the outbox is empty, as long as something still happens."""
         began = last = time.monotonic()
@@ -194,6 +204,7 @@ class Scene:
             if now != seen:
                 seen, last = now, time.monotonic()
             if time.monotonic() > last + GOES_ON_WITHIN:
+                self.say_what_waits()
                 raise SystemExit(f"for {GOES_ON_WITHIN} s nothing left, though taps or rows wait: {now}")
             time.sleep(0.05)
         print(f"at rest: {time.monotonic() - began:.1f} s after the last event")
