@@ -160,7 +160,7 @@ impl Courier {
         let mut rows = rows.into_iter().enumerate();
         while !stop.is_asked() {
             let Some((place, row)) = rows.next() else { break };
-            let (id, attempt, via) = (row.id.clone(), row.attempt, row.via.clone());
+            let (id, lease, attempt, via) = (row.id.clone(), row.lease.clone(), row.attempt, row.via.clone());
             let is_control = matches!(row.work, ClaimedWork::Control(_));
             let (courier, paces) = (self.clone(), paces.clone());
             // A task of its own, so that whatever breaks down over one row breaks down alone; it ends with this one.
@@ -172,7 +172,7 @@ impl Courier {
                 Some(Err(error)) => {
                     tracing::error!(%error, id, via, "the courier broke down over a row");
                     metrics::counter!("sereno_courier_panics_total", "via" => via).increment(1);
-                    self.append(vec![outcome(&id, attempt, broke_down(&id, attempt, is_control))]).await;
+                    self.append(vec![outcome(&id, &lease, broke_down(&id, attempt, is_control))]).await;
                     break;
                 }
             }
@@ -194,7 +194,7 @@ impl Courier {
             ClaimedWork::Deliver { copy, card, parent_receipt } => {
                 if let Some(result) = self.undeliverable(&via, expires) {
                     let gone = SendOutcome { id: id.clone(), attempt, version: 0, result };
-                    self.append(vec![outcome(&id, attempt, Body::Sent(gone))]).await;
+                    self.append(vec![outcome(&id, &lease, Body::Sent(gone))]).await;
                     return Next::GoOn;
                 }
                 // Only the first row of a conversation waits with the lease on all of them: whatever is more
@@ -232,7 +232,7 @@ impl Courier {
         };
         kill_point!("courier.mark.before");
         let next = if holds_back(&body) { Next::Hold } else { Next::GoOn };
-        self.append(vec![outcome(&id, attempt, body)]).await;
+        self.append(vec![outcome(&id, &lease, body)]).await;
         kill_point!("courier.mark.after");
         next
     }
@@ -360,9 +360,10 @@ impl Courier {
     }
 }
 
-/// What came of an attempt, for the log.
-fn outcome(id: &str, attempt: u32, body: Body) -> NewInput {
-    NewInput::keyed("outbox", format!("{id}/{attempt}"), body)
+/// What came of an attempt, for the log: one thing for each lease, whoever tells it. The number of the attempt would
+/// not do, for a row that is put back gets the same one again.
+fn outcome(id: &str, lease: &str, body: Body) -> NewInput {
+    NewInput::keyed("outbox", format!("{id}/{lease}"), body)
 }
 
 /// Whether the other rows of a conversation may follow at once.

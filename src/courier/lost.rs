@@ -28,7 +28,7 @@ impl Courier {
                 let result = SendResult::Retry { error, after: None, uncertain: true };
                 Body::Sent(SendOutcome { id, attempt, version: 0, result })
             };
-            begun.push(outcome(&lost.id, lost.attempt, body));
+            begun.push(outcome(&lost.id, &lost.lease, body));
         }
         if !begun.is_empty() {
             self.append(begun).await;

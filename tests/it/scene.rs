@@ -56,7 +56,7 @@ pub struct Scene {
     pub client: reqwest::Client,
     pub logs: Logs,
     pub fleet: Fleet,
-    database: Database,
+    pub database: Database,
     config: String,
     entropy: Arc<CountingEntropy>,
     step: Step,

@@ -14,6 +14,7 @@ on_both![
     a_restart_changes_no_answer,
     a_cut_off_process_leaves_its_work_to_the_next,
     what_a_dead_courier_had_not_begun_is_not_in_doubt,
+    a_row_that_was_put_back_while_somebody_reported_it_is_not_stuck,
 ];
 
 async fn hunt(scene: &Scene, times: usize) {
@@ -121,5 +122,26 @@ async fn what_a_dead_courier_had_not_begun_is_not_in_doubt(db: Database) {
     scene.advance(Span::mins(2)).await;
     assert_eq!(scene.fleet.calls()[before + 2].id, stolen[0].id);
     assert_eq!(scene.fleet.calls().len(), before + 3);
+    scene.finish(&[]).await;
+}
+
+/// Two processes judge what a dead one held, and one of them puts a row back that the other has just reported: its
+/// next attempt has the same number, and what comes of it counts all the same.
+async fn a_row_that_was_put_back_while_somebody_reported_it_is_not_stuck(db: Database) {
+    let scene = Scene::start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    scene.fleet.answers([(503, json!({}))]);
+    scene.asks("q1", "pytest tests/").await;
+    ana.taps(&scene, &ana.card(&scene, "approval").await.yes()).await;
+    let waiting = scene.outbox().await;
+    let due = waiting[0].due;
+    scene.app.door.store.claim("the-dead", due, Span::secs(30), 10).await.unwrap();
+    scene.clock.advance(Span(due.since(scene.now()).0 + Span::secs(31).0));
+    scene.settle().await;
+    let reported = scene.outbox().await;
+    assert_eq!((reported[0].state.as_str(), reported[0].attempts), ("uncertain", 2));
+    scene.database.execute("UPDATE outbox SET attempts = attempts - 1 WHERE state = 'uncertain'").await;
+    scene.advance(Span::mins(5)).await;
+    assert_eq!(scene.fleet.heard(), ["control.decide approved"; 2]);
     scene.finish(&[]).await;
 }
