@@ -125,7 +125,8 @@ async fn a_damaged_file_is_found_out() {
     let error = Store::open_reader(db.url()).await.err().expect("nothing but its first page is left");
     assert_eq!(error.to_string(), "the store is damaged: database disk image is malformed; restore a backup");
 
-    tear(whole.len() - 2 * 4096);
+    // Its last pages may be free ones, which hold nothing that could be damaged.
+    tear(whole.len() / 2 / 4096 * 4096);
     let store = Store::open_reader(db.url()).await.unwrap();
     let error = store.quick_check().await.unwrap_err();
     assert!(matches!(error, Error::Damaged(_)), "{error}");
