@@ -53,6 +53,8 @@ async fn a_holder_that_renews_is_left_alone_until_it_cannot() {
     let holder = claim(&left, "left", &mine);
     let first = holder.take_if_free().await.unwrap().unwrap();
     let kept = tokio::spawn(async move { holder.kept(first.term).await });
+    // It counts from when it begins, so it begins before the clock is moved.
+    tokio::task::yield_now().await;
     let (other, mut seen) = (claim(&right, "right", &yours), Watched::default());
     for _ in 0..4 {
         let beat = right.lease(ENGINE).await.unwrap().beat;
