@@ -1,12 +1,16 @@
 //! Receivers: what people say on channels, into the log, and the answer to a tap back.
 //!
-//! An update is confirmed to its platform only once it is stored, and the same update counts once.
+//! An update is confirmed to its platform only once it is stored, and the same update counts once. How a platform
+//! hands updates over is its adapter's affair; when to ask again, and which process may, is decided here.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
 
 use crate::channel::token::Tokens;
-use crate::channel::{Channel, Incoming, PollError, tap};
+use crate::channel::{Channel, Inbox, Incoming, NotStored, PollError, Reception, tap};
 use crate::clock::Sources;
 use crate::core::access::Actor;
 use crate::core::input::{Body, Invocation};
@@ -18,8 +22,8 @@ use crate::health::Health;
 use crate::render::{RENDERER, Reader};
 use crate::stop::Stop;
 
-/// How long to wait before a channel is prepared again.
-const PREPARE_AGAIN: [Span; 5] = [Span::secs(1), Span::secs(2), Span::secs(5), Span::secs(15), Span::secs(60)];
+/// How long to wait before a channel is prepared, or a connection made, again.
+const AGAIN: [Span; 5] = [Span::secs(1), Span::secs(2), Span::secs(5), Span::secs(15), Span::secs(60)];
 
 /// Takes in what people say.
 #[derive(Clone)]
@@ -55,18 +59,50 @@ impl Receiver {
             () = self.prepare(name, channel) => {}
             () = stop.asked() => return,
         }
-        let mut polled = channel.is_polled();
-        while polled {
+        match channel.reception() {
+            Reception::Pushed => {}
+            Reception::Held { alone: false } => {
+                tokio::select! {
+                    () = self.hold(name, channel) => {}
+                    () = stop.asked() => {}
+                }
+            }
+            Reception::Polled | Reception::Held { alone: true } => self.attend_alone(name, channel, claim, stop).await,
+        }
+    }
+
+    /// Polls or holds the connection as long as this process is the one that may.
+    async fn attend_alone(&self, name: &str, channel: &dyn Channel, claim: &Claim, mut stop: Stop) {
+        let mut goes_on = true;
+        while goes_on {
             let lease = tokio::select! {
                 lease = claim.won() => lease,
                 () = stop.asked() => return,
             };
+            let attend = async {
+                match channel.reception() {
+                    Reception::Polled => self.poll(name, channel).await,
+                    _ => self.hold(name, channel).await,
+                }
+            };
             tokio::select! {
-                () = self.poll(name, channel) => polled = false,
+                () = attend => goes_on = false,
                 () = claim.kept(lease.term) => {}
-                () = stop.asked() => polled = false,
+                () = stop.asked() => goes_on = false,
             }
             claim.resign(lease.term).await;
+        }
+    }
+
+    /// Holds a connection, and makes it again when it ends: soon when it had worked, ever later when it had not.
+    async fn hold(&self, name: &str, channel: &dyn Channel) {
+        let mut failures = 0;
+        loop {
+            let held = HeldInbox { receiver: self, name, channel, worked: AtomicBool::new(false) };
+            let why = channel.listen(&held).await;
+            self.health.trouble(name, &why);
+            failures = if held.worked.into_inner() { 0 } else { failures + 1 };
+            self.sources.clock.sleep(AGAIN[failures.min(AGAIN.len() - 1)]).await;
         }
     }
 
@@ -92,8 +128,8 @@ impl Receiver {
     }
 
     async fn prepare(&self, name: &str, channel: &dyn Channel) {
-        let mut waits = PREPARE_AGAIN.into_iter();
-        let mut wait = PREPARE_AGAIN[0];
+        let mut waits = AGAIN.into_iter();
+        let mut wait = AGAIN[0];
         while let Err(error) = channel.prepare().await {
             self.health.trouble(name, &error);
             wait = waits.next().unwrap_or(wait);
@@ -178,5 +214,27 @@ impl Receiver {
         let person = policy.person_of(&actor).and_then(|(name, _)| policy.people.get(name));
         let (lang, tz) = person.map_or((incoming.lang.unwrap_or(Lang::En), &policy.tz), |p| (p.lang, &p.tz));
         Reader { lang, tz: tz.clone(), whole: true }
+    }
+}
+
+/// What an adapter that holds a connection hands over to.
+struct HeldInbox<'a> {
+    receiver: &'a Receiver,
+    name: &'a str,
+    channel: &'a dyn Channel,
+    /// The connection has given a sign of life.
+    worked: AtomicBool,
+}
+
+#[async_trait]
+impl Inbox for HeldInbox<'_> {
+    async fn take(&self, incoming: Incoming) -> Result<(), NotStored> {
+        self.alive();
+        self.receiver.take(self.name, self.channel, incoming).await.map_err(|error| NotStored(error.to_string()))
+    }
+
+    fn alive(&self) {
+        self.worked.store(true, Ordering::Relaxed);
+        self.receiver.health.ok(self.name, self.receiver.sources.now());
     }
 }

@@ -74,6 +74,7 @@ pub async fn tell(door: &Shared, reason: Reason) {
             buttons: Vec::new(),
             silent: false,
             under: None,
+            only: None,
         };
         let verdict = channel.send(&out).await;
         tracing::warn!(to = to.label(), ?verdict, "told from memory");

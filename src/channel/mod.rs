@@ -11,11 +11,13 @@ pub mod token;
 pub mod web;
 
 use async_trait::async_trait;
+use axum::http::HeaderMap;
+use serde_json::Value;
 
 use crate::core::input::{Origin, Tap};
 use crate::core::message::ButtonStyle;
 use crate::core::policy::{ChannelPolicy, Lang};
-use crate::core::time::Span;
+use crate::core::time::{Span, Ts};
 use crate::render::markup::Doc;
 
 /// UTF-16 units of a message's text on Telegram, counted after entities are parsed.
@@ -29,7 +31,7 @@ pub fn carries(kind: &str) -> ChannelPolicy {
         "telegram" => (Some(TELEGRAM_TEXT), true, true, false),
         _ => (None, false, false, false),
     };
-    ChannelPolicy { kind: kind.into(), text_limit, edits: true, buttons, threads, asks }
+    ChannelPolicy { kind: kind.into(), text_limit, edits: true, buttons, threads, asks, whispers: false }
 }
 
 /// Something to send, drawn for whoever reads it.
@@ -49,6 +51,8 @@ pub struct Outgoing {
     pub silent: bool,
     /// What the platform calls the message under which it hangs.
     pub under: Option<String>,
+    /// The account that alone shall see it, in a conversation that others read too.
+    pub only: Option<String>,
 }
 
 /// A button with its text and its token.
@@ -159,6 +163,65 @@ pub enum PollError {
     },
 }
 
+/// How an adapter learns what people say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reception {
+    /// The platform pushes it to us, or nobody can say anything there.
+    Pushed,
+    /// It is asked for with [`Channel::poll`], by one process alone.
+    Polled,
+    /// It comes over a connection that [`Channel::listen`] holds.
+    Held {
+        /// The platform gives everything to every connection, so that only one process may hold one.
+        alone: bool,
+    },
+}
+
+/// Takes in what people say while an adapter listens.
+#[async_trait]
+pub trait Inbox: Send + Sync {
+    /// Stores it, and answers it where the platform wants an answer.
+    ///
+    /// # Errors
+    /// When it could not be stored; then it must not be confirmed to the platform.
+    async fn take(&self, incoming: Incoming) -> Result<(), NotStored>;
+
+    /// The connection gave a sign of life.
+    fn alive(&self);
+}
+
+/// What somebody said could not be stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it could not be stored: {0}")]
+pub struct NotStored(pub String);
+
+/// A request by which a platform pushes something, as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Push<'a> {
+    /// Its header fields.
+    pub headers: &'a HeaderMap,
+    /// Its body, byte for byte.
+    pub body: &'a [u8],
+    /// The wall clock.
+    pub now: Ts,
+}
+
+impl Push<'_> {
+    /// A header field, when it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// What a genuine push held.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pushed {
+    /// What people said, in order.
+    pub incoming: Vec<Incoming>,
+    /// What the platform wants to read in the answer; without it the answer is empty.
+    pub say: Option<Value>,
+}
+
 /// An adapter to a platform where people are.
 #[async_trait]
 pub trait Channel: Send + Sync {
@@ -190,9 +253,9 @@ pub trait Channel: Send + Sync {
         Ok(())
     }
 
-    /// Whether what people say is asked for: by one process alone.
-    fn is_polled(&self) -> bool {
-        false
+    /// How it learns what people say.
+    fn reception(&self) -> Reception {
+        Reception::Pushed
     }
 
     /// Waits for what people say, after `since`.
@@ -204,12 +267,19 @@ pub trait Channel: Send + Sync {
         Err(PollError::NotPolled)
     }
 
-    /// Reads an update that the platform has pushed; `secret` is what came with it.
+    /// Holds a connection to the platform and hands over what comes, until the connection ends. Returns why it
+    /// did, without any secret; whoever calls waits a while and calls again.
+    async fn listen(&self, inbox: &dyn Inbox) -> String {
+        let _ = inbox;
+        "this channel holds no connection".into()
+    }
+
+    /// Reads what the platform has pushed, once it is proved that the platform did.
     ///
     /// # Errors
-    /// When the secret is wrong or the body cannot be read.
-    fn pushed(&self, secret: Option<&str>, body: &[u8]) -> Result<Option<Incoming>, PushError> {
-        let _ = (secret, body);
+    /// When the proof is missing or wrong, or the body cannot be read.
+    fn pushed(&self, push: &Push<'_>) -> Result<Pushed, PushError> {
+        let _ = push;
         Err(PushError::NotPushed)
     }
 
@@ -224,7 +294,7 @@ pub trait Channel: Send + Sync {
 pub enum PushError {
     /// This channel takes no pushes.
     NotPushed,
-    /// The secret is missing or wrong.
+    /// The proof that the platform sent it is missing, wrong or from another time.
     Forged,
     /// The body cannot be read.
     Unreadable,

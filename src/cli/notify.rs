@@ -50,6 +50,7 @@ pub(crate) fn run(config: &Config, command: NotifyCommand) -> Done {
             buttons: Vec::new(),
             silent: false,
             under: None,
+            only: None,
         };
         match block_on(adapter.send(&out)) {
             Verdict::Sent(receipt) => println!("{channel}:{target}: sent ({receipt})"),

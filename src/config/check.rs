@@ -94,13 +94,50 @@ fn check_names(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
 
 /// An account that is two people's would be whoever comes first.
 fn check_accounts(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
-    let mut known: BTreeMap<i64, &str> = BTreeMap::new();
+    let mut known: BTreeMap<(&str, String), &str> = BTreeMap::new();
     for (name, person) in &file.people {
-        let Some(account) = &person.telegram else { continue };
-        if let Some(other) = known.insert(*account.get_ref(), name) {
-            let message = format!("`{other}` and `{name}` have the same Telegram account; one account is one person");
-            faults.push(source.fault(Some(account.span()), message));
+        for (kind, account, at) in person.accounts() {
+            if let Some(why) = malformed(kind, &account) {
+                faults.push(source.fault(Some(at.clone()), why));
+            }
+            if let Some(other) = known.insert((kind, account), name) {
+                let label = label(kind);
+                let message = format!("`{other}` and `{name}` have the same {label}; one account is one person");
+                faults.push(source.fault(Some(at), message));
+            }
         }
+    }
+}
+
+fn label(kind: &str) -> &'static str {
+    match kind {
+        "slack" => "Slack account",
+        "discord" => "Discord account",
+        "email" => "e-mail address",
+        _ => "Telegram account",
+    }
+}
+
+/// Why an account cannot be one of its platform.
+fn malformed(kind: &str, account: &str) -> Option<&'static str> {
+    let fits = match kind {
+        "slack" => {
+            account.starts_with(['U', 'W'])
+                && account.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+                && account.len() > 1
+        }
+        "email" => account.split_once('@').is_some_and(|(name, host)| {
+            let plain = |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+            plain(name) && plain(host) && !host.contains('@') && !account.contains(['<', '>', ',', ';', '"'])
+        }),
+        "discord" => !account.starts_with('-'),
+        _ => true,
+    };
+    match kind {
+        _ if fits => None,
+        "slack" => Some("write the member ID from the profile in Slack, such as \"U012AB3CD\""),
+        "discord" => Some("write the user ID from Discord, a number"),
+        _ => Some("write an address such as \"ana@example.org\""),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The file as it is written: every key, with its unit.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -198,6 +199,26 @@ pub struct Person {
     /// Telegram's number of their account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telegram: Option<Spanned<i64>>,
+    /// Slack's member ID, such as `U012AB3CD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slack: Option<Spanned<String>>,
+    /// Discord's number of their account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discord: Option<Spanned<i64>>,
+    /// Their e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Spanned<String>>,
+}
+
+impl Person {
+    /// Their accounts by kind of channel, each with where it stands.
+    pub fn accounts(&self) -> impl Iterator<Item = (&'static str, String, Range<usize>)> {
+        let numbers = [("telegram", &self.telegram), ("discord", &self.discord)];
+        let names = [("slack", &self.slack), ("email", &self.email)];
+        let numbers = numbers.map(|(kind, id)| id.as_ref().map(|id| (kind, id.get_ref().to_string(), id.span())));
+        let names = names.map(|(kind, id)| id.as_ref().map(|id| (kind, id.get_ref().clone(), id.span())));
+        numbers.into_iter().chain(names).flatten()
+    }
 }
 
 /// `[channels.NAME]`

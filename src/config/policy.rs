@@ -40,12 +40,11 @@ pub fn policy(file: &File) -> Policy {
 
 fn people(file: &File, lang: Lang, tz: &str) -> BTreeMap<String, Person> {
     let own = file.people.iter().map(|(name, person)| {
-        let telegram = person.telegram.as_ref().map(|id| ("telegram".to_owned(), id.get_ref().to_string()));
         let about = Person {
             role: person.role,
             lang: person.lang.unwrap_or(lang),
             tz: person.tz.as_ref().map_or_else(|| tz.to_owned(), |tz| tz.0.clone()),
-            accounts: telegram.into_iter().collect(),
+            accounts: person.accounts().map(|(kind, account, _)| (kind.to_owned(), account)).collect(),
         };
         (name.clone(), about)
     });

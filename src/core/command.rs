@@ -183,14 +183,12 @@ impl Fold<'_> {
         let person = self.w.policy.people.get(&who.person);
         let kind = self.w.policy.channels.get(&origin.channel).map_or("", |c| c.kind.as_str());
         // A conversation is a person's own when the platform names it after their account.
-        let own = match kind {
-            "web" => origin.target == who.person,
-            kind => person.and_then(|p| p.accounts.get(kind)) == Some(&origin.target),
-        };
+        let own = person.and_then(|p| p.home(&who.person, kind)).as_ref() == Some(&origin.target);
         Destination {
             channel: origin.channel.clone(),
             target: origin.target.clone(),
             person: own.then(|| who.person.clone()),
+            only: None,
         }
     }
 
@@ -216,9 +214,16 @@ impl Fold<'_> {
         self.refuse(reason);
     }
 
+    /// Where an answer goes that only whoever asked needs to read.
     fn conversation(&self, origin: &Origin, invocation: &Invocation) -> Destination {
-        let person = self.w.policy.person_of(&invocation.actor).map(|(name, _)| name.to_owned());
-        Destination { channel: origin.channel.clone(), target: origin.target.clone(), person }
+        let policy = &self.w.policy;
+        let person = policy.person_of(&invocation.actor).map(|(name, _)| name.to_owned());
+        let home = person
+            .as_ref()
+            .and_then(|name| policy.people.get(name)?.home(name, &policy.channels.get(&origin.channel)?.kind));
+        let whispers = policy.channels.get(&origin.channel).is_some_and(|channel| channel.whispers);
+        let only = (whispers && home.as_ref() != Some(&origin.target)).then(|| invocation.actor.account.clone());
+        Destination { channel: origin.channel.clone(), target: origin.target.clone(), person, only }
     }
 
     /// Sends an answer that will not change.

@@ -78,6 +78,18 @@ pub struct Person {
     pub accounts: BTreeMap<String, String>,
 }
 
+impl Person {
+    /// The conversation on a kind of channel in which this person, called `name`, is alone with sereno. On Discord
+    /// accounts and channels are numbered alike, so an account is marked.
+    pub fn home(&self, name: &str, kind: &str) -> Option<String> {
+        match kind {
+            "web" => Some(name.to_owned()),
+            "discord" => self.accounts.get(kind).map(|account| format!("@{account}")),
+            kind => self.accounts.get(kind).cloned(),
+        }
+    }
+}
+
 /// What a channel can carry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that a platform can or cannot do")]
@@ -95,6 +107,9 @@ pub struct ChannelPolicy {
     /// Whether whoever taps can be asked for words before the tap counts.
     #[serde(default)]
     pub asks: bool,
+    /// Whether one reader alone can be told something in a conversation of many.
+    #[serde(default)]
+    pub whispers: bool,
 }
 
 /// What can be asked of a runtime.

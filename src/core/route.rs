@@ -23,6 +23,9 @@ pub struct Destination {
     /// Whose it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
+    /// The account that alone shall see it there, where the platform can do that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<String>,
 }
 
 impl Destination {
@@ -142,25 +145,19 @@ pub fn expand(policy: &Policy, to: &str) -> Result<Vec<Destination>, String> {
         let known: Vec<&str> = policy.channels.keys().map(String::as_str).collect();
         return Err(format!("there is no channel `{kind}`; the channels are {}", known.join(", ")));
     }
-    Ok(vec![Destination { channel: kind.into(), target: name.into(), person: None }])
+    Ok(vec![Destination { channel: kind.into(), target: name.into(), person: None, only: None }])
 }
 
 /// Every conversation in which a person can be reached.
 fn of_person(policy: &Policy, name: &str) -> Vec<Destination> {
     let Some(person) = policy.people.get(name) else { return Vec::new() };
-    let to = |(channel, target): (&String, &str)| Destination {
-        channel: channel.clone(),
-        target: target.to_owned(),
-        person: Some(name.to_owned()),
-    };
     policy
         .channels
         .iter()
-        .filter_map(|(channel, about)| match about.kind.as_str() {
-            "web" => Some((channel, name)),
-            kind => person.accounts.get(kind).map(|account| (channel, account.as_str())),
+        .filter_map(|(channel, about)| {
+            let target = person.home(name, &about.kind)?;
+            Some(Destination { channel: channel.clone(), target, person: Some(name.to_owned()), only: None })
         })
-        .map(to)
         .collect()
 }
 
@@ -177,7 +174,8 @@ fn audience(policy: &Policy, audience: Audience) -> impl Iterator<Item = Destina
     });
     let people = people.flat_map(move |(name, _)| of_person(policy, name));
     let logs = policy.channels.iter().filter(|(_, c)| c.kind == "log");
-    let logs = logs.map(|(name, _)| Destination { channel: name.clone(), target: "stdout".into(), person: None });
+    let logs =
+        logs.map(|(name, _)| Destination { channel: name.clone(), target: "stdout".into(), person: None, only: None });
     people.chain(logs)
 }
 
@@ -218,10 +216,8 @@ impl World {
     /// The person whose account a conversation is named after.
     pub fn owner_of(&self, to: &Destination) -> Option<String> {
         let kind = self.policy.channels.get(&to.channel)?.kind.as_str();
-        let owner = self.policy.people.iter().find(|(name, person)| match kind {
-            "web" => **name == to.target,
-            kind => person.accounts.get(kind) == Some(&to.target),
-        });
+        let owner =
+            self.policy.people.iter().find(|(name, person)| person.home(name, kind).as_ref() == Some(&to.target));
         owner.map(|(name, _)| name.clone())
     }
 

@@ -46,5 +46,6 @@ pub fn outgoing(policy: &Policy, tokens: &Tokens, copy: &Copy, card: &Card, now:
         buttons: buttons.collect(),
         silent: card.silent,
         under: None,
+        only: copy.to.only.clone(),
     }
 }

@@ -1,16 +1,15 @@
 //! Updates that chat platforms push.
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 
 use super::limits::SMALL_BODY;
 use super::problem::Problem;
 use super::{Shared, body};
-use crate::channel::PushError;
-
-/// Header with which Telegram proves that a push is its own.
-const TELEGRAM_SECRET: &str = "x-telegram-bot-api-secret-token";
+use crate::channel::{Push, PushError};
 
 /// `POST /channels/{channel}`
 pub async fn update(
@@ -18,19 +17,19 @@ pub async fn update(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let nothing = || Problem::new(404, "There is nothing here.");
     let channel = door.channels.get(&name).cloned().ok_or_else(nothing)?;
     let body = body::read(&door.limits, &headers, body, SMALL_BODY).await?;
-    let secret = headers.get(TELEGRAM_SECRET).and_then(|v| v.to_str().ok());
-    let incoming = channel.pushed(secret, &body.bytes).map_err(|error| match error {
+    let push = Push { headers: &headers, body: &body.bytes, now: door.sources.wall() };
+    let pushed = channel.pushed(&push).map_err(|error| match error {
         PushError::NotPushed => nothing(),
         PushError::Forged => Problem::unauthorized(),
         PushError::Unreadable => Problem::new(400, "The update cannot be read."),
     })?;
-    if let Some(incoming) = incoming {
+    for incoming in pushed.incoming {
         // Answered only once it is stored: the platform sends it again otherwise.
         door.receiver().take(&name, channel.as_ref(), incoming).await?;
     }
-    Ok(StatusCode::OK)
+    Ok(pushed.say.map_or_else(|| StatusCode::OK.into_response(), |say| Json(say).into_response()))
 }

@@ -25,7 +25,8 @@ use teloxide::types::{
 use teloxide::{Bot, RequestError};
 
 use super::{
-    Channel, DrawnButton, Incoming, Outgoing, Pace, PollError, Polled, PushError, TELEGRAM_TEXT, Verdict, carries,
+    Channel, DrawnButton, Outgoing, Pace, PollError, Polled, Push, PushError, Pushed, Reception, TELEGRAM_TEXT,
+    Verdict, carries,
 };
 use crate::clock::within;
 use crate::core::command::CATALOGUE;
@@ -34,6 +35,8 @@ use crate::core::time::Span;
 use crate::outgoing;
 use crate::render::{plain, telegram};
 
+/// Header with which Telegram proves that a push is its own. <https://core.telegram.org/bots/api#setwebhook>
+const SECRET: &str = "x-telegram-bot-api-secret-token";
 /// Characters of the answer to a tap. <https://core.telegram.org/bots/api#answercallbackquery>
 const ANSWER_LIMIT: usize = 200;
 /// Buttons in a row of a phone.
@@ -241,8 +244,8 @@ impl Channel for Telegram {
         Ok(())
     }
 
-    fn is_polled(&self) -> bool {
-        self.webhook.is_none()
+    fn reception(&self) -> Reception {
+        if self.webhook.is_some() { Reception::Pushed } else { Reception::Polled }
     }
 
     async fn poll(&self, since: i64) -> Result<Polled, PollError> {
@@ -266,20 +269,20 @@ impl Channel for Telegram {
         Ok(Polled { incoming: updates.into_iter().filter_map(|u| receive::incoming(&self.name, u)).collect(), next })
     }
 
-    fn pushed(&self, secret: Option<&str>, body: &[u8]) -> Result<Option<Incoming>, PushError> {
+    fn pushed(&self, push: &Push<'_>) -> Result<Pushed, PushError> {
         if self.webhook.is_none() {
             return Err(PushError::NotPushed);
         }
-        let given = Sha256::digest(secret.unwrap_or_default());
+        let given = Sha256::digest(push.header(SECRET).unwrap_or_default());
         let wanted = Sha256::digest(&self.secret);
         if !bool::from(given.ct_eq(&wanted)) {
             return Err(PushError::Forged);
         }
-        let update: teloxide::types::Update = serde_json::from_slice(body).map_err(|_| PushError::Unreadable)?;
+        let update: teloxide::types::Update = serde_json::from_slice(push.body).map_err(|_| PushError::Unreadable)?;
         if matches!(update.kind, UpdateKind::Error(_)) {
-            return Ok(None);
+            return Ok(Pushed::default());
         }
-        Ok(receive::incoming(&self.name, update))
+        Ok(Pushed { incoming: receive::incoming(&self.name, update).into_iter().collect(), say: None })
     }
 
     async fn answer(&self, to: &str, text: &str, alert: bool) {

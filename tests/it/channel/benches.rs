@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use axum::http::HeaderMap;
 use serde_json::Value;
 use sereno::channel::log::LogChannel;
 use sereno::channel::web::{Changed, WebChannel};
@@ -12,7 +13,7 @@ use sereno::core::policy::ChannelPolicy;
 use sereno::render::html;
 use tokio::sync::broadcast::Receiver;
 
-use super::contract::{Bench, Seen, line};
+use super::contract::{Bench, Seen, line, push};
 
 /// The page: sending means that whoever has it open looks; what they see is drawn from the store.
 pub struct WebBench {
@@ -93,7 +94,7 @@ impl Bench for WebBench {
 
     async fn breaks(&self) -> Vec<String> {
         let poll = self.channel.web.poll(0).await.unwrap_err();
-        let push = self.channel.web.pushed(Some("guess"), b"{}").unwrap_err();
+        let push = self.channel.web.pushed(&push(&HeaderMap::new(), b"{}")).unwrap_err();
         assert_eq!((&poll, push), (&PollError::NotPolled, PushError::NotPushed));
         vec![format!("{poll:?} {push:?}")]
     }

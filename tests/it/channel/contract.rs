@@ -4,9 +4,11 @@
 //! and compares. Whatever a policy says that a channel can do, it must do.
 
 use async_trait::async_trait;
-use sereno::channel::{Channel, DrawnButton, Outgoing, Verdict};
+use axum::http::HeaderMap;
+use sereno::channel::{Channel, DrawnButton, Outgoing, Push, Verdict};
 use sereno::core::message::ButtonStyle;
 use sereno::core::text::utf16_len;
+use sereno::core::time::Ts;
 use sereno::render::markup::{Block, Doc, Span};
 
 use super::watch::Watch;
@@ -113,6 +115,11 @@ fn everywhere(what: &str) -> Doc {
     }
 }
 
+/// A push of `body` that proves itself by nothing but `headers`.
+pub fn push<'a>(headers: &'a HeaderMap, body: &'a [u8]) -> Push<'a> {
+    Push { headers, body, now: Ts(1_790_000_000_000) }
+}
+
 /// A message to `target`.
 pub fn message(target: &str, doc: Doc) -> Outgoing {
     Outgoing {
@@ -123,6 +130,7 @@ pub fn message(target: &str, doc: Doc) -> Outgoing {
         buttons: Vec::new(),
         silent: false,
         under: None,
+        only: None,
     }
 }
 
@@ -240,7 +248,7 @@ pub async fn no_secret_is_told(bench: &dyn Bench) {
     told.push(format!("{verdict:?}"));
     told.push(format!("{:?}", bench.channel().edit(&line(bench.target(), "again"), &receipt).await));
     told.push(format!("{:?}", bench.channel().prepare().await));
-    told.push(format!("{:?}", bench.channel().pushed(Some("guess"), b"{}")));
+    told.push(format!("{:?}", bench.channel().pushed(&push(&HeaderMap::new(), b"{}"))));
     bench.channel().answer("nobody", "hello", true).await;
     tracing::trace!(sign = "the watch is awake");
     told.extend(watch.lines());

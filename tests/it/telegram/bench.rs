@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use sereno::channel::telegram::Telegram;
 use sereno::channel::{Channel, PushError};
 
-use super::adapter;
 use super::fake::{Fake, Message, TOKEN};
 use super::faults::Fault;
-use crate::channel::contract::{Bench, Seen, line};
+use super::{adapter, secret};
+use crate::channel::contract::{Bench, Seen, line, push};
 
 /// The conversation.
 const CHAT: i64 = 77;
@@ -79,8 +79,8 @@ impl Bench for TelegramBench {
             self.fake.fails("getUpdates", fault);
             told.push(format!("{:?}", self.channel.poll(0).await.unwrap_err()));
         }
-        assert_eq!(self.pushed.pushed(Some("guess"), b"{}"), Err(PushError::Forged));
-        assert_eq!(self.pushed.pushed(Some(&self.webhook_secret), b"{"), Err(PushError::Unreadable));
+        assert_eq!(self.pushed.pushed(&push(&secret("guess"), b"{}")), Err(PushError::Forged));
+        assert_eq!(self.pushed.pushed(&push(&secret(&self.webhook_secret), b"{")), Err(PushError::Unreadable));
         let nowhere = super::adapter_at("http://127.0.0.1:1", false);
         told.push(format!("{:?}", nowhere.send(&line("77", "again")).await));
         told.push(format!("{:?} {:?}", nowhere.prepare().await, nowhere.poll(0).await));

@@ -14,12 +14,21 @@ mod storms;
 mod updates;
 mod verdicts;
 
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use sereno::channel::telegram::{Settings, Telegram};
 use sereno::core::time::Span;
 
 use crate::database::Database;
 use crate::scene::Scene;
 use fake::{Fake, TOKEN};
+
+/// The header by which a push proves itself with `secret`.
+fn secret(secret: &str) -> HeaderMap {
+    HeaderMap::from_iter([(
+        HeaderName::from_static("x-telegram-bot-api-secret-token"),
+        HeaderValue::from_str(secret).unwrap(),
+    )])
+}
 
 /// The real adapter, speaking to `fake`.
 fn adapter(fake: &Fake, webhook: bool) -> Telegram {

@@ -1,5 +1,6 @@
 //! What is somebody's word on Telegram and what is nobody's, by polling and by webhook.
 
+use axum::http::HeaderMap;
 use serde_json::{Value, json};
 use sereno::channel::{Channel as _, Incoming, PollError, PushError};
 use sereno::core::policy::Lang;
@@ -7,6 +8,7 @@ use tokio::net::TcpListener;
 
 use super::fake::Fake;
 use super::{UNPACED, adapter, config, scene, taken};
+use crate::channel::contract::push;
 use crate::database::{Database, on_both};
 use crate::scene::Scene;
 
@@ -20,7 +22,7 @@ async fn read(change: impl FnOnce(&mut Value)) -> Option<Incoming> {
     let mut update = fake.message("-100500/7", 77, "/agents");
     update["update_id"] = json!(9);
     change(&mut update);
-    telegram.pushed(Some(&secret), update.to_string().as_bytes()).unwrap()
+    telegram.pushed(&push(&super::secret(&secret), update.to_string().as_bytes())).unwrap().incoming.pop()
 }
 
 #[tokio::test]
@@ -61,15 +63,17 @@ async fn a_push_needs_the_secret() {
     telegram.prepare().await.unwrap();
     let (_, secret) = fake.memory().webhook.clone().unwrap();
     assert!((32..=256).contains(&secret.len()) && secret.chars().all(|c| c.is_ascii_alphanumeric()));
-    for wrong in [None, Some(""), Some("guess"), Some(&secret[1..]), Some(&*secret.to_uppercase())] {
-        assert_eq!(telegram.pushed(wrong, b"{}"), Err(PushError::Forged), "{wrong:?}");
+    assert_eq!(telegram.pushed(&push(&HeaderMap::new(), b"{}")), Err(PushError::Forged));
+    for wrong in ["", "guess", &secret[1..], &*secret.to_uppercase()] {
+        assert_eq!(telegram.pushed(&push(&super::secret(wrong), b"{}")), Err(PushError::Forged), "{wrong:?}");
     }
+    let headers = super::secret(&secret);
     for body in ["", "{", "[]", "{}", "null", "{\"message\":{}}"] {
-        assert_eq!(telegram.pushed(Some(&secret), body.as_bytes()), Err(PushError::Unreadable), "{body}");
+        assert_eq!(telegram.pushed(&push(&headers, body.as_bytes())), Err(PushError::Unreadable), "{body}");
     }
     // Each way of receiving excludes the other.
     assert!(matches!(telegram.poll(0).await, Err(PollError::NotPolled)));
-    assert_eq!(adapter(&fake, false).pushed(Some(&secret), b"{}"), Err(PushError::NotPushed));
+    assert_eq!(adapter(&fake, false).pushed(&push(&headers, b"{}")), Err(PushError::NotPushed));
 }
 
 #[tokio::test]
