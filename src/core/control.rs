@@ -25,8 +25,10 @@ pub use order::{Control, ControlCall, ControlOutcome, ControlResult, ControlStat
 
 /// A call that was not carried out within this time is not carried out at all.
 const EXPIRES: Span = Span::mins(5);
-/// A decision that reaches nobody within this time has failed.
-const DECISION_EXPIRES: Span = Span::secs(60);
+/// A yes is for the moment in which it was given: one that reaches nobody within this time has failed.
+const YES_EXPIRES: Span = Span::secs(60);
+/// A no stays true, and whoever asked may have waited while nothing could be told.
+const NO_EXPIRES: Span = Span::hours(1);
 /// A call that waits for the next sign of life lives this long.
 const MAIL_EXPIRES: Span = Span::hours(12);
 
@@ -67,7 +69,11 @@ impl Fold<'_> {
         order: Order,
         by: &str,
     ) {
-        let id = self.ask_runtime(agent, session, order, by, DECISION_EXPIRES);
+        let lives = match &order {
+            Order::Decide { verdict: Verdict::Approved, .. } => YES_EXPIRES,
+            _ => NO_EXPIRES,
+        };
+        let id = self.ask_runtime(agent, session, order, by, lives);
         if let Some(control) = self.w.controls.get_mut(&id) {
             control.approval = Some(approval);
         }

@@ -371,6 +371,24 @@ fn the_card_says_whether_the_runtime_has_the_decision_and_what_came_of_it() {
 }
 
 #[test]
+fn a_no_is_told_for_an_hour_also_to_whoever_asked_while_nothing_could_be_told() {
+    for decide in [true, false] {
+        let mut sim = asked("pytest");
+        let card = sim.card("approval").number;
+        if decide {
+            sim.tap("ana", card, "deny");
+        } else {
+            sim.advance(Span::mins(25));
+        }
+        assert!(matches!(orders(&sim).as_slice(), [(_, Verdict::Denied, _)]));
+        sim.advance(Span::mins(59));
+        assert_eq!(sim.world.approvals[&1].receipt, Some(Receipt::Asked), "it may still be told");
+        sim.advance(Span::mins(1));
+        assert!(matches!(sim.world.approvals[&1].receipt, Some(Receipt::Failed(_))), "an hour is enough");
+    }
+}
+
+#[test]
 fn a_runtime_that_cannot_decide_shows_no_buttons() {
     let mut sim = Sim::with({
         let mut policy = policy();
