@@ -79,6 +79,8 @@ enum Command {
     /// Look the store through.
     #[command(subcommand)]
     Db(db::DbCommand),
+    /// Print the description of the API, as OpenAPI.
+    Openapi,
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -180,6 +182,10 @@ fn dispatch(cli: Cli) -> Done {
         Command::Backup(args) => backup::run(&load(config)?, &args),
         Command::Restore(args) => restore::run(&load(config)?, &args),
         Command::Db(command) => db::run(&load(config)?, command),
+        Command::Openapi => {
+            print!("{}", crate::http::api::description());
+            Ok(())
+        }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "sereno", &mut std::io::stdout());
             Ok(())

@@ -1,16 +1,27 @@
-//! Commands over the API, for the command line and for scripts.
+//! The API: commands, lists, a stream of changes, and the description of all that, for programs of others.
+//!
+//! Whoever comes shows a token of the configuration, which acts like a person of its role. What is described is made
+//! from the handlers themselves, so that it cannot say anything else than they do.
 
-use axum::Json;
+mod asked;
+mod lists;
+mod rows;
+mod stream;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::limits::SMALL_BODY;
-use super::problem::Problem;
-use super::{Shared, body};
-use crate::core::access::Actor;
+use super::problem::{Document, Problem};
+use super::{ApiToken, Shared, body};
+use crate::core::access::{Actor, Role};
 use crate::core::input::{Body as InputBody, Invocation};
 use crate::core::policy::Lang;
 use crate::engine::NewInput;
@@ -19,41 +30,116 @@ use crate::render::{RENDERER, Reader, plain};
 /// The channel through which API tokens act.
 pub const CHANNEL: &str = "api";
 
+/// The API's routes.
+pub fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/v1/commands", post(command))
+        .route("/v1/agents", get(lists::agents))
+        .route("/v1/sessions", get(lists::sessions))
+        .route("/v1/tasks", get(lists::tasks))
+        .route("/v1/costs", get(lists::costs))
+        .route("/v1/alerts", get(lists::alerts))
+        .route("/v1/approvals", get(lists::approvals))
+        .route("/v1/audit", get(lists::audit))
+        .route("/v1/stream", get(stream::stream))
+        .route("/openapi.json", get(described))
+}
+
+/// What the API is, by OpenAPI 3.1.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "sereno", description = "What a fleet of AI agents does, and what people may say to it."),
+    paths(
+        command,
+        lists::agents,
+        lists::sessions,
+        lists::tasks,
+        lists::costs,
+        lists::alerts,
+        lists::approvals,
+        lists::audit,
+        stream::stream
+    ),
+    components(schemas(stream::Summary)),
+    modifiers(&Bearer)
+)]
+struct Description;
+
+/// How whoever calls shows who they are.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The description of the API as JSON, as it is served and kept in `docs/openapi.json`.
+pub fn description() -> String {
+    let text = Description::openapi().to_pretty_json().unwrap_or_default();
+    format!("{text}\n")
+}
+
+/// `GET /openapi.json`
+async fn described() -> Json<utoipa::openapi::OpenApi> {
+    Json(Description::openapi())
+}
+
+/// Whose token a request shows; the role must be `needed`, when one is.
+fn caller<'a>(door: &'a Shared, headers: &HeaderMap, needed: Option<Role>) -> Result<&'a ApiToken, Problem> {
+    let given = headers.get("authorization").and_then(|v| v.to_str().ok()).and_then(|h| h.strip_prefix("Bearer "));
+    let given = given.ok_or_else(Problem::unauthorized)?;
+    // All of them are compared, so that time does not tell which one fits.
+    let genuine =
+        door.api_tokens.iter().fold(None, |found, token| if token.token.is(given) { Some(token) } else { found });
+    let token = genuine.ok_or_else(Problem::unauthorized)?;
+    match needed {
+        Some(role) if token.role != role => {
+            Err(Problem::new(403, format!("This needs a token with the role {}.", role.as_str())))
+        }
+        _ => Ok(token),
+    }
+}
+
 /// A command as it is sent.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Command {
     /// The line, such as `/agents`.
     pub text: String,
-    /// Language of the answer.
+    /// Language of the answer: `en` or `es`; `en` by default.
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     pub lang: Lang,
 }
 
 /// What came of it.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 pub struct Outcome {
     /// Whether it was refused.
     pub refused: bool,
     /// The reason by name, with its particulars.
+    #[schema(value_type = Object)]
     pub reason: Value,
     /// The answer as text.
     pub text: String,
     /// The answer as data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub content: Option<Value>,
 }
 
-/// `POST /v1/commands`
+/// Says a command, as a person would in a chat.
 ///
 /// # Errors
 /// Why it was not taken.
+#[utoipa::path(post, path = "/v1/commands", request_body = Command, security(("token" = [])),
+    responses((status = 200, body = Outcome), (status = "4XX", body = Document, content_type = "application/problem+json"),
+        (status = 503, body = Document, content_type = "application/problem+json")))]
 pub async fn command(State(door): State<Shared>, headers: HeaderMap, body: Body) -> Result<Json<Outcome>, Problem> {
-    let given = headers.get("authorization").and_then(|v| v.to_str().ok()).and_then(|h| h.strip_prefix("Bearer "));
-    let given = given.ok_or_else(Problem::unauthorized)?;
-    let genuine =
-        door.api_tokens.iter().fold(None, |found, token| if token.token.is(given) { Some(token) } else { found });
-    let token = genuine.ok_or_else(Problem::unauthorized)?;
+    let token = caller(&door, &headers, None)?;
     let body = body::read(&door.limits, &headers, body, SMALL_BODY).await?;
     body::check_json(&headers)?;
     let command: Command = serde_json::from_slice(&body.bytes).map_err(|e| Problem::new(400, e.to_string()))?;

@@ -3,7 +3,8 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::engine::AppendError;
 use crate::runtime::BadBody;
@@ -16,6 +17,27 @@ pub struct Problem {
     retry_after: Option<u32>,
     index: Option<usize>,
     /// A word for programs, where the status does not tell enough.
+    code: Option<&'static str>,
+}
+
+/// An error as it is written (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Document {
+    /// `about:blank`: the status says what kind it is.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// What the status means.
+    title: &'static str,
+    /// The status.
+    status: u16,
+    /// What went wrong, and what to do about it.
+    detail: String,
+    /// Which of several events it is about, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
+    /// A word for programs, where the status does not tell enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
 }
 
@@ -79,20 +101,17 @@ impl From<crate::store::Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut body = json!({
-            "type": "about:blank",
-            "title": status.canonical_reason().unwrap_or("Error"),
-            "status": status.as_u16(),
-            "detail": self.detail,
-        });
-        if let Some(index) = self.index {
-            body["index"] = json!(index);
-        }
-        if let Some(code) = self.code {
-            body["code"] = json!(code);
-        }
+        let body = Document {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: self.detail,
+            index: self.index,
+            code: self.code,
+        };
+        let body = serde_json::to_string(&body).unwrap_or_default();
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        let mut response = (status, kind, body.to_string()).into_response();
+        let mut response = (status, kind, body).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -350,6 +350,18 @@ statements! {
     SELECT_PENDING = "SELECT number, code, state, body FROM approvals WHERE runtime = $1 AND state = 'pending' ORDER BY number";
     /// Costs in quarters of an hour.
     SELECT_COSTS = "SELECT at, agent, model, task, calls, unpriced, input, output, cache_read, cache_write, micros FROM costs WHERE at >= $1 ORDER BY at, agent, model, task";
+    /// Agents behind a key.
+    LIST_AGENTS = "SELECT name, body FROM agents WHERE name > $1 AND ($2 = '' OR runtime = $2) AND ($3 = '' OR status = $3) AND last_seen > $4 ORDER BY name LIMIT $5";
+    /// Sessions behind a key.
+    LIST_SESSIONS = "SELECT name, body FROM sessions WHERE name > $1 AND ($2 = '' OR runtime = $2) AND ($3 = '' OR status = $3) AND last_seen > $4 ORDER BY name LIMIT $5";
+    /// Tasks behind a key.
+    LIST_TASKS = "SELECT name, body FROM tasks WHERE name > $1 AND ($2 = '' OR stage = $2) AND last_seen > $3 ORDER BY name LIMIT $4";
+    /// Alerts below a number, newest first.
+    LIST_ALERTS = "SELECT body FROM alerts WHERE number < $1 AND ($2 = '' OR rule = $2) AND ($3 = '' OR state = $3) ORDER BY number DESC LIMIT $4";
+    /// Approvals below a number, newest first.
+    LIST_APPROVALS = "SELECT body FROM approvals WHERE number < $1 AND ($2 = '' OR runtime = $2) AND ($3 = '' OR state = $3) ORDER BY number DESC LIMIT $4";
+    /// A card.
+    SELECT_CARD = "SELECT body FROM cards WHERE number = $1";
     /// Who a session of the page belongs to.
     SELECT_SIGN_IN = "SELECT person, expires FROM sign_ins WHERE session = $1";
     /// Ends a session of the page.

@@ -70,6 +70,10 @@ pub enum ApprovalState {
 }
 
 impl ApprovalState {
+    /// Every state, the open one first.
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Approved, Self::Denied, Self::Expired, Self::Cancelled, Self::Superseded];
+
     /// The word in tables and templates.
     pub const fn as_str(self) -> &'static str {
         match self {
