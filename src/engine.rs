@@ -75,8 +75,6 @@ pub struct Engine {
     told: Told,
     snapshot_pos: u64,
     snapshot_at: Ts,
-    /// How long the newest one is.
-    snapshot_bytes: usize,
     /// How long it took to write the newest one.
     snapshot_took: Span,
     /// The clocks at the newest commit.
@@ -135,7 +133,6 @@ impl Engine {
             told,
             snapshot_pos,
             snapshot_at,
-            snapshot_bytes: 0,
             snapshot_took: Span(0),
             pulse,
             put_aside: PutAside::default(),

@@ -108,7 +108,7 @@ pub struct ChannelPolicy {
     #[serde(default)]
     pub asks: bool,
     /// Whether one reader alone can be told something in a conversation of many.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whispers: bool,
 }
 

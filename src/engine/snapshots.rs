@@ -56,15 +56,14 @@ impl Engine {
         let started = self.clock.now();
         // What a snapshot has behind it is not folded again, so the read models must hold it.
         self.flush_models().await?;
-        let room = self.snapshot_bytes + self.snapshot_bytes / 16;
-        let body = self.world.write_to(Vec::with_capacity(room))?;
-        self.snapshot_bytes = body.len();
-        self.store.save_snapshot(self.world.pos, self.world.now, body).await?;
+        let parts = self.world.write_parts()?;
+        let bytes: usize = parts.iter().map(Vec::len).sum();
+        self.store.save_snapshot(self.world.pos, self.world.now, parts).await?;
         kill_point!("engine.snapshot.after");
         self.snapshot_pos = self.world.pos;
         self.snapshot_at = self.clock.now();
         self.snapshot_took = self.snapshot_at.since(started);
-        tracing::debug!(pos = self.world.pos, bytes = self.snapshot_bytes, "snapshot");
+        tracing::debug!(pos = self.world.pos, bytes, "snapshot");
         Ok(())
     }
 

@@ -13,16 +13,22 @@ const STRETCH: i64 = 2000;
 /// How long snapshots of other formats are kept.
 const OTHERS: Span = Span::days(7);
 
+/// The number of our format where the World stands in a snapshot as a whole, as it was written once.
+const WHOLE: i64 = World::FORMAT as i64;
+/// The number of our format where it stands in parts behind the snapshot.
+const IN_PARTS: i64 = WHOLE + 1000;
+
 impl Store {
     /// The World of the newest snapshot, or a new one, and the position at which it stands.
     ///
     /// # Errors
     /// When the database refuses, or the snapshot cannot be read.
     pub async fn load_snapshot(&self) -> Result<World> {
-        let rows =
-            fetch!(self, sql::SELECT_SNAPSHOT, [i64::from(World::FORMAT)], |row| row.try_get::<Vec<u8>, _>("body")?);
-        match rows.first() {
-            Some(body) => Ok(World::read(body)?),
+        let rows = fetch!(self, sql::SELECT_SNAPSHOT, [WHOLE, IN_PARTS], |row| {
+            (row.try_get::<i64, _>("pos")?, row.try_get::<i64, _>("format")?, row.try_get::<Vec<u8>, _>("body")?)
+        });
+        match rows.into_iter().next() {
+            Some((pos, format, body)) => Ok(World::read(&self.body_of(pos, format, body).await?)?),
             None => match self.log_first().await? {
                 Some((first, _)) if first > 1 => Err(Error::Cut(first.cast_signed())),
                 _ => Ok(World::default()),
@@ -35,9 +41,26 @@ impl Store {
     /// # Errors
     /// When the database refuses.
     pub async fn snapshots(&self) -> Result<Vec<(u64, Vec<u8>)>> {
-        Ok(fetch!(self, sql::SELECT_SNAPSHOTS, [i64::from(World::FORMAT)], |row| {
-            (row.try_get::<i64, _>("pos")?.cast_unsigned(), row.try_get::<Vec<u8>, _>("body")?)
-        }))
+        let rows = fetch!(self, sql::SELECT_SNAPSHOTS, [WHOLE, IN_PARTS], |row| {
+            (row.try_get::<i64, _>("pos")?, row.try_get::<i64, _>("format")?, row.try_get::<Vec<u8>, _>("body")?)
+        });
+        let mut snapshots = Vec::new();
+        for (pos, format, body) in rows {
+            snapshots.push((pos.cast_unsigned(), self.body_of(pos, format, body).await?));
+        }
+        Ok(snapshots)
+    }
+
+    /// What a snapshot holds: its body, or its parts one behind the other.
+    async fn body_of(&self, pos: i64, format: i64, mut body: Vec<u8>) -> Result<Vec<u8>> {
+        if format == IN_PARTS {
+            for number in 0_i64.. {
+                let part = fetch!(self, sql::SELECT_PART, [pos, number], |row| row.try_get::<Vec<u8>, _>("body")?);
+                let Some(part) = part.first() else { break };
+                body.extend_from_slice(part);
+            }
+        }
+        Ok(body)
     }
 
     /// Where the log begins, and when that was; `None` when it is empty.
@@ -67,18 +90,23 @@ impl Store {
         }))
     }
 
-    /// Writes a snapshot, which may be long and is not copied, and drops all but the one before it. One of another format stays for a week, so that the
-    /// version that wrote it can take over again.
+    /// Writes a snapshot in parts, none of which is copied, and drops all but the one before it. One of another format
+    /// stays for a week, so that the version that wrote it can take over again.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn save_snapshot(&self, pos: u64, at: Ts, body: Vec<u8>) -> Result<()> {
-        let format = i64::from(World::FORMAT);
-        let before = fetch!(self, sql::SELECT_SNAPSHOT_POS, [format], |row| row.try_get::<i64, _>("pos")?);
+    pub async fn save_snapshot(&self, pos: u64, at: Ts, parts: Vec<Vec<u8>>) -> Result<()> {
+        let pos = pos.cast_signed();
+        let before = fetch!(self, sql::SELECT_SNAPSHOT_POS, [IN_PARTS], |row| row.try_get::<i64, _>("pos")?);
         let mut tx = self.begin().await?;
-        execute!(&mut tx, sql::INSERT_SNAPSHOT, pos.cast_signed(), at.0, format, body);
+        execute!(&mut tx, sql::INSERT_SNAPSHOT, pos, at.0, IN_PARTS, Vec::<u8>::new());
+        execute!(&mut tx, sql::DELETE_PARTS, pos);
+        for (number, part) in (0_i64..).zip(parts) {
+            execute!(&mut tx, sql::INSERT_PART, pos, number, part);
+        }
         if let Some(before) = before.first() {
-            execute!(&mut tx, sql::DELETE_SNAPSHOTS, format, *before, at.minus(OTHERS).0);
+            execute!(&mut tx, sql::DELETE_SNAPSHOTS, IN_PARTS, *before, at.minus(OTHERS).0);
+            execute!(&mut tx, sql::DELETE_LOST_PARTS);
         }
         kill_point!("engine.snapshot.before");
         tx.commit().await

@@ -195,7 +195,7 @@ statements! {
     /// A stretch of the log.
     SELECT_LOG = "SELECT pos, at, body FROM log WHERE pos > $1 AND pos <= $2 ORDER BY pos LIMIT $3";
     /// The newest snapshot of a format.
-    SELECT_SNAPSHOT = "SELECT pos, body FROM snapshots WHERE format = $1 ORDER BY pos DESC LIMIT 1";
+    SELECT_SNAPSHOT = "SELECT pos, format, body FROM snapshots WHERE format = $1 OR format = $2 ORDER BY pos DESC LIMIT 1";
     /// Writes a snapshot.
     INSERT_SNAPSHOT = "INSERT INTO snapshots (pos, at, format, body) VALUES ($1, $2, $3, $4) ON CONFLICT (pos) DO UPDATE SET at = excluded.at, format = excluded.format, body = excluded.body";
     /// Drops snapshots that newer ones have replaced.
@@ -210,7 +210,15 @@ statements! {
     /// Where the older snapshot stands.
     OLDEST_SNAPSHOT = "SELECT MIN(pos) AS pos FROM snapshots";
     /// Every snapshot of a format, the oldest first.
-    SELECT_SNAPSHOTS = "SELECT pos, body FROM snapshots WHERE format = $1 ORDER BY pos";
+    SELECT_SNAPSHOTS = "SELECT pos, format, body FROM snapshots WHERE format = $1 OR format = $2 ORDER BY pos";
+    /// A part of a snapshot.
+    SELECT_PART = "SELECT body FROM snapshot_parts WHERE pos = $1 AND part = $2";
+    /// Writes a part of a snapshot.
+    INSERT_PART = "INSERT INTO snapshot_parts (pos, part, body) VALUES ($1, $2, $3)";
+    /// Removes the parts of a snapshot that is written again.
+    DELETE_PARTS = "DELETE FROM snapshot_parts WHERE pos = $1";
+    /// Removes parts whose snapshot is gone.
+    DELETE_LOST_PARTS = "DELETE FROM snapshot_parts WHERE pos NOT IN (SELECT pos FROM snapshots)";
     /// Cuts the log behind a position and a time.
     DELETE_LOG = "DELETE FROM log WHERE pos IN (SELECT pos FROM log WHERE pos <= $1 AND at < $2 ORDER BY pos LIMIT $3)";
     /// Forgets old keys in a stretch of them.

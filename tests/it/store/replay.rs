@@ -18,7 +18,43 @@ on_both!(
     a_crash_loses_nothing_that_was_answered,
     read_models_are_brought_up_to_date_after_a_crash,
     whoever_crashes_young_leaves_a_snapshot_in_time,
+    a_snapshot_stands_in_parts_and_one_in_one_piece_is_read,
 );
+
+/// Bytes of a part of a snapshot.
+const PART: usize = 256 * 1024;
+
+async fn a_snapshot_stands_in_parts_and_one_in_one_piece_is_read(db: Database) {
+    let (store, night) = (db.open().await, night());
+    let mut world = folded(World::default(), &night.log);
+    // So large that it takes several parts, the last of which is not full.
+    for n in 0..40_000 {
+        world.moved.insert(("tg".into(), format!("old-{n}")), format!("new-{n}"));
+    }
+    let parts = world.write_parts().unwrap();
+    let (last, full) = parts.split_last().unwrap();
+    assert!(full.len() > 2 && full.iter().all(|part| part.len() == PART) && last.len() < PART, "{}", parts.len());
+    let whole = parts.concat();
+    for later in 0..3 {
+        store.save_snapshot(world.pos + later, night.now, parts.clone()).await.unwrap();
+    }
+    // The same position again takes the place of what was there.
+    store.save_snapshot(world.pos + 2, night.now, parts.clone()).await.unwrap();
+    let kept = store.snapshots().await.unwrap();
+    assert_eq!(kept.iter().map(|(pos, _)| *pos).collect::<Vec<_>>(), [world.pos + 2]);
+    assert!(kept.iter().all(|(_, body)| *body == whole));
+    assert!(store.load_snapshot().await.unwrap().write().unwrap() == whole);
+    let left = db.texts("SELECT CAST(COUNT(*) AS TEXT) FROM snapshot_parts").await;
+    assert_eq!(left, [parts.len().to_string()], "no part is left over");
+
+    // As a version before this one wrote it.
+    db.execute("DELETE FROM snapshots").await;
+    let body = hex::encode(folded(World::default(), &night.log).write().unwrap());
+    let (pos, format) = (night.log.len(), World::FORMAT);
+    let bytes = if store.is_exclusive() { format!("X'{body}'") } else { format!("decode('{body}', 'hex')") };
+    db.execute(&format!("INSERT INTO snapshots (pos, at, format, body) VALUES ({pos}, 0, {format}, {bytes})")).await;
+    assert_eq!(store.load_snapshot().await.unwrap().pos, pos as u64);
+}
 
 async fn a_snapshot_and_the_tail_give_the_same_world_as_the_whole_log(db: Database) {
     let (store, night) = (db.open().await, night());

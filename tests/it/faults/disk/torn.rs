@@ -42,7 +42,7 @@ async fn a_torn_log_is_an_exact_beginning() {
         let synced = marks.iter().filter(|(end, _)| *end <= cut as u64).map(|(_, rows)| *rows).max().unwrap_or(0);
         assert!(found.len() >= synced, "cut at {cut}: {} entries, {synced} were synced", found.len());
         store.close().await;
-        let copies = ["db.before-0002", "db.before-0005", "db.before-0006"];
+        let copies = ["db.before-0002", "db.before-0005", "db.before-0006", "db.before-0007"];
         for suffix in ["db", "db-wal", "db-shm", "db.lock"].into_iter().chain(copies) {
             // Not all of them are there.
             let _gone = std::fs::remove_file(to.with_extension(suffix));
