@@ -87,7 +87,7 @@ impl Fold<'_> {
             trail: Trail::default(),
         };
         self.w.index.alerts.insert((alert.rule.clone(), scope), number);
-        self.w.alerts.insert(number, alert);
+        self.w.alerts.insert(number, Box::new(alert));
         self.start_hold(rule, scope, number);
     }
 
@@ -125,7 +125,7 @@ impl Fold<'_> {
         let (values, repeated) = self.evidence(rule, alert.scope);
         let Some(alert) = self.w.alerts.get_mut(&number) else { return };
         alert.values = values;
-        alert.repeated = repeated;
+        alert.repeated = repeated.map(Box::new);
         alert.state = if alert.acked.is_some() { AlertState::Acked } else { AlertState::Firing };
         alert.fired = alert.fired.or(Some(at));
         alert.trail.push(at, if reopened { Reason::Reopened } else { Reason::Fired });
@@ -376,8 +376,8 @@ impl World {
             spent: session.map_or_else(|| agent.map(|a| a.sums.cost).unwrap_or_default(), |s| s.sums.cost),
             tools: session.map(|s| s.tool_runs.iter().cloned().collect()).unwrap_or_default(),
             progress: session.map(|s| s.progress).unwrap_or_default(),
-            fault: agent.and_then(|a| a.fault.as_ref()).map(Self::fault_view),
-            repeated: alert.repeated.clone(),
+            fault: agent.and_then(|a| a.fault.as_deref()).map(Self::fault_view),
+            repeated: alert.repeated.as_deref().cloned(),
             since: alert.since,
             resolved: alert.resolved,
             acked: alert.acked.clone(),

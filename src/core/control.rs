@@ -279,7 +279,7 @@ impl Fold<'_> {
     pub fn set_pause(&mut self, ix: Ix<Agent>, by: &str, until: Option<Ts>) {
         let at = self.at;
         if let Some(agent) = self.w.agents.get_mut(ix) {
-            agent.pause = Some(Pause { by: by.to_owned(), at, confirmed: false, until });
+            agent.pause = Some(Box::new(Pause { by: by.to_owned(), at, confirmed: false, until }));
             self.out.changed.agent(ix);
         }
         if let Some(until) = until {

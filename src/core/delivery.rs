@@ -124,7 +124,7 @@ pub struct Copy {
     pub within: Option<u64>,
     /// Why it stands here or only now, for whoever reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remark: Option<Reason>,
+    pub remark: Option<Box<Reason>>,
     /// The copy under which it hangs.
     pub parent: Option<u64>,
     /// Copies that hang under it and wait for their turn.
@@ -196,7 +196,7 @@ impl Fold<'_> {
         let copies: Vec<u64> =
             to.into_iter().map(|(to, parent)| self.make_copy(number, to, parent, must_show)).collect();
         card.copies.clone_from(&copies);
-        self.w.cards.insert(number, card);
+        self.w.cards.insert(number, Box::new(card));
         self.out.changed.cards.insert(number);
         for copy in copies {
             self.emit(copy);
@@ -224,7 +224,7 @@ impl Fold<'_> {
             queue: Vec::new(),
             busy: false,
         };
-        self.w.copies.insert(number, copy);
+        self.w.copies.insert(number, Box::new(copy));
         self.out.changed.copies.insert(number);
         number
     }

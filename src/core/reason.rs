@@ -432,6 +432,8 @@ impl Trail {
         if self.0.len() >= Self::LIMIT {
             self.0.remove(10);
         }
+        // Most trails end after two or three steps, and each is large.
+        self.0.reserve_exact(1);
         self.0.push(Step { at, reason });
     }
 }

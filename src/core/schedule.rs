@@ -40,7 +40,8 @@ pub struct Schedule(BTreeMap<Ts, Vec<Timer>>);
 impl Schedule {
     /// Sets a deadline.
     pub fn set(&mut self, at: Ts, timer: Timer) {
-        let due = self.0.entry(at).or_default();
+        // An instant has one deadline as a rule; a list that grows by itself begins with room for four.
+        let due = self.0.entry(at).or_insert_with(|| Vec::with_capacity(1));
         if due.last() != Some(&timer) {
             due.push(timer);
         }

@@ -128,12 +128,17 @@ pub fn clip(text: &str, max: usize) -> String {
 
 /// Appends to `out` what [`clip`] makes of `text`.
 pub fn push_clipped(out: &mut String, text: &str, max: usize) {
+    let (head, tail) = clipped(text, max);
+    out.push_str(head);
+    out.push_str(tail);
+}
+
+/// What [`clip`] makes of `text`, in two pieces that need no room: the second is empty or `…`.
+pub fn clipped(text: &str, max: usize) -> (&str, &'static str) {
     // A text of at most `max` bytes has at most `max` characters.
     if text.len() <= max || text.chars().nth(max).is_none() {
-        out.push_str(text);
-        return;
+        return (text, "");
     }
     let end = text.char_indices().nth(max.saturating_sub(1)).map_or(0, |(at, _)| at);
-    out.push_str(&text[..end]);
-    out.push('…');
+    (&text[..end], "…")
 }

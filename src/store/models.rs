@@ -3,12 +3,26 @@
 //! Cards, copies, alerts, approvals and sign-ins are written with what changed them; agents, sessions, tasks and
 //! costs when the engine says so, for they change with every event. What a row holds is decided by the World.
 
+use std::collections::BTreeSet;
+
 use super::commit::{insert, signed};
 use super::{AnyTx, Result, Tx, execute, sql};
 use crate::core::arena::Ix;
 use crate::core::money::Sums;
 use crate::core::step::Changed;
 use crate::core::world::{Agent, CellKey, Session, Task, World};
+
+/// Rows that are made, and held, at once: a fleet that reports all together changes tens of thousands.
+const STRETCH: usize = 512;
+
+/// The rows of what has changed, a stretch at a time.
+fn stretches<'a, T, M>(changed: &'a BTreeSet<T>, model: impl Fn(&'a T) -> Option<M>) -> impl Iterator<Item = Vec<M>> {
+    let mut rest = changed.iter();
+    std::iter::from_fn(move || {
+        let rows: Vec<M> = rest.by_ref().filter_map(&model).take(STRETCH).collect();
+        (!rows.is_empty()).then_some(rows)
+    })
+}
 
 impl Tx {
     /// Writes the read models of agents, sessions, tasks and costs.
@@ -17,40 +31,46 @@ impl Tx {
     /// When the database refuses.
     pub async fn write_models(&mut self, changed: &Changed, world: &World) -> Result<()> {
         let tx = &mut self.0;
-        let agents: Vec<_> = changed.agents.iter().filter_map(|ix| agent_model(world, *ix)).collect();
-        insert!(&mut *tx, sql::UPSERT_AGENT, &agents, |query, m| query
-            .bind(&m.name)
-            .bind(&m.runtime)
-            .bind(&m.status)
-            .bind(m.last_seen)
-            .bind(&m.body));
-        let sessions: Vec<_> = changed.sessions.iter().filter_map(|ix| session_model(world, *ix)).collect();
-        insert!(&mut *tx, sql::UPSERT_SESSION, &sessions, |query, m| query
-            .bind(&m.name)
-            .bind(&m.runtime)
-            .bind(&m.status)
-            .bind(m.last_seen)
-            .bind(&m.body));
-        let tasks: Vec<_> = changed.tasks.iter().filter_map(|ix| task_model(world, *ix)).collect();
-        insert!(&mut *tx, sql::UPSERT_TASK, &tasks, |query, m| query
-            .bind(&m.name)
-            .bind(&m.status)
-            .bind(m.last_seen)
-            .bind(&m.body));
-        let cells: Vec<_> = changed.cells.iter().filter_map(|key| cost_model(world, key)).collect();
-        insert!(&mut *tx, sql::UPSERT_COST, &cells, |query, c| query
-            .bind(c.at)
-            .bind(&c.agent)
-            .bind(&c.model)
-            .bind(&c.task)
-            .bind(signed(c.sums.calls))
-            .bind(signed(c.sums.unpriced))
-            .bind(signed(c.sums.tokens.input))
-            .bind(signed(c.sums.tokens.output))
-            .bind(signed(c.sums.tokens.cache_read))
-            .bind(signed(c.sums.tokens.cache_write))
-            .bind(c.sums.cost.0));
-        if let Some(first) = cells.iter().map(|cell| cell.at).min() {
+        for agents in stretches(&changed.agents, |ix| agent_model(world, *ix)) {
+            insert!(&mut *tx, sql::UPSERT_AGENT, &agents, |query, m| query
+                .bind(&m.name)
+                .bind(&m.runtime)
+                .bind(&m.status)
+                .bind(m.last_seen)
+                .bind(&m.body));
+        }
+        for sessions in stretches(&changed.sessions, |ix| session_model(world, *ix)) {
+            insert!(&mut *tx, sql::UPSERT_SESSION, &sessions, |query, m| query
+                .bind(&m.name)
+                .bind(&m.runtime)
+                .bind(&m.status)
+                .bind(m.last_seen)
+                .bind(&m.body));
+        }
+        for tasks in stretches(&changed.tasks, |ix| task_model(world, *ix)) {
+            insert!(&mut *tx, sql::UPSERT_TASK, &tasks, |query, m| query
+                .bind(&m.name)
+                .bind(&m.status)
+                .bind(m.last_seen)
+                .bind(&m.body));
+        }
+        let mut first: Option<i64> = None;
+        for cells in stretches(&changed.cells, |key| cost_model(world, key)) {
+            insert!(&mut *tx, sql::UPSERT_COST, &cells, |query, c| query
+                .bind(c.at)
+                .bind(&c.agent)
+                .bind(&c.model)
+                .bind(&c.task)
+                .bind(signed(c.sums.calls))
+                .bind(signed(c.sums.unpriced))
+                .bind(signed(c.sums.tokens.input))
+                .bind(signed(c.sums.tokens.output))
+                .bind(signed(c.sums.tokens.cache_read))
+                .bind(signed(c.sums.tokens.cache_write))
+                .bind(c.sums.cost.0));
+            first = cells.iter().map(|cell| cell.at).chain(first).min();
+        }
+        if let Some(first) = first {
             let hour = first.div_euclid(3_600_000) * 3_600_000;
             execute!(&mut *tx, sql::LOWER_HOURS_MARK, hour);
         }

@@ -251,7 +251,7 @@ impl Sim {
     }
 
     pub fn cards(&self, kind: &str) -> Vec<&Card> {
-        self.world.cards.values().filter(|c| c.content.name() == kind).collect()
+        self.world.cards.values().map(Box::as_ref).filter(|c| c.content.name() == kind).collect()
     }
 
     /// The newest card of a kind as plain text.

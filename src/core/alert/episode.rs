@@ -38,7 +38,7 @@ pub struct Alert {
     /// Values of the signals when it fired, as the rule wrote them.
     pub values: Vec<(String, f64)>,
     /// The repeated call, when the rule reads repeats.
-    pub repeated: Option<RepeatedView>,
+    pub repeated: Option<Box<RepeatedView>>,
     /// Its card.
     pub card: Option<u64>,
     /// What it was judged for is forgotten.

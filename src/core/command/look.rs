@@ -165,7 +165,7 @@ pub(super) fn session(f: &mut Fold<'_>, call: &Call) -> Outcome {
         grants: grants.collect(),
         tools: session.tool_runs.iter().cloned().collect(),
         progress: session.progress,
-        fault: session.fault.as_ref().map(World::fault_view),
+        fault: session.fault.as_deref().map(World::fault_view),
         at: f.at,
     }))
 }

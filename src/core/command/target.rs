@@ -108,11 +108,12 @@ impl World {
     pub fn alert_named(&self, name: Option<&str>) -> Result<&Alert, Reason> {
         let Some(name) = name.filter(|n| !n.eq_ignore_ascii_case("last")) else {
             let open = self.alerts.values().rev().find(|a| a.is_open());
-            return open.ok_or(Reason::NothingToDo);
+            return open.map(Box::as_ref).ok_or(Reason::NothingToDo);
         };
         let digits = name.trim_start_matches(['A', 'a', '#']);
         let alert = digits.parse().ok().and_then(|number: u64| self.alerts.get(&number));
-        alert.ok_or_else(|| Reason::NotFound { what: "alert".into(), name: name.to_owned(), nearest: None })
+        let found = alert.map(Box::as_ref);
+        found.ok_or_else(|| Reason::NotFound { what: "alert".into(), name: name.to_owned(), nearest: None })
     }
 }
 

@@ -124,7 +124,7 @@ impl Fold<'_> {
         if let Some(copy) = self.w.copies.get_mut(&number) {
             copy.dead = None;
             copy.outstanding = Some(id.to_owned());
-            copy.remark = Some(Reason::Delayed { since: made });
+            copy.remark = Some(Box::new(Reason::Delayed { since: made }));
         }
         self.out.changed.copies.insert(number);
         self.settle(id, RowState::Ready, at, None, None);

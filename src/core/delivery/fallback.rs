@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use super::{Class, Copy, Draft, RowState, Subject, Told};
 use crate::core::access::Role;
-use crate::core::alert::Alert;
 use crate::core::approval::Approval;
 use crate::core::message::{Content, MissedView};
 use crate::core::policy::Severity;
@@ -66,7 +65,7 @@ impl Fold<'_> {
     /// A copy has not been sent in time, or never will be: tells whoever it was for somewhere else.
     pub(super) fn fall_back(&mut self, number: u64) {
         // What was told with others in one message is no longer on its way.
-        let unsent = |copy: &&Copy| copy.sent == 0 && (copy.outstanding.is_some() || copy.dead.is_some());
+        let unsent = |copy: &&Box<Copy>| copy.sent == 0 && (copy.outstanding.is_some() || copy.dead.is_some());
         let Some(copy) = self.w.copies.get(&number).filter(unsent) else { return };
         let (from, whole, dead) = (copy.to.clone(), copy.whole, copy.dead.is_some());
         let Some(card) = self.w.cards.get(&copy.card) else { return };
@@ -82,7 +81,7 @@ impl Fold<'_> {
             let must_show = if whole { 0 } else { usize::MAX / 2 };
             let instead = self.make_copy(card, to.clone(), None, must_show);
             if let Some(copy) = self.w.copies.get_mut(&instead) {
-                copy.remark = Some(remark.clone());
+                copy.remark = Some(Box::new(remark.clone()));
             }
             if let Some(card) = self.w.cards.get_mut(&card) {
                 card.copies.push(instead);
@@ -96,7 +95,7 @@ impl Fold<'_> {
     /// Whether somebody who has not heard of it needs to.
     fn still_matters(&self, subject: &Subject) -> bool {
         match subject {
-            Subject::Alert(number) => self.w.alerts.get(number).is_some_and(Alert::is_open),
+            Subject::Alert(number) => self.w.alerts.get(number).is_some_and(|alert| alert.is_open()),
             Subject::Approval(number) | Subject::FullText(number) => {
                 self.w.approvals.get(number).is_some_and(Approval::is_pending)
             }
@@ -223,7 +222,7 @@ impl Fold<'_> {
     /// whether it fires.
     fn heard_of(&mut self, number: u64, subject: &Subject) -> bool {
         let Subject::Alert(alert) = subject else { return false };
-        let open = self.w.alerts.get(alert).is_some_and(Alert::is_open);
+        let open = self.w.alerts.get(alert).is_some_and(|alert| alert.is_open());
         if let Some(copy) = self.w.copies.get_mut(&number).filter(|_| open) {
             copy.told = Some(Told::Firing);
         }
@@ -265,7 +264,7 @@ impl Fold<'_> {
         for (id, number) in rows {
             if let Some(copy) = self.w.copies.get_mut(&number) {
                 let made = self.w.cards.get(&copy.card).map_or(from, |card| card.created);
-                copy.remark.get_or_insert(Reason::Delayed { since: made });
+                copy.remark.get_or_insert_with(|| Box::new(Reason::Delayed { since: made }));
                 self.out.changed.copies.insert(number);
             }
             self.settle_held(&id, RowState::Ready, due, held, "");

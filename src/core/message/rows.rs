@@ -110,7 +110,7 @@ impl World {
             task: agent.task.and_then(|t| self.tasks.get(t)).map(Self::task_label),
             session: session.map(Session::short),
             wants: wants.map(|a| action_text(&a.action).0),
-            fault: agent.fault.as_ref().map(Self::fault_view),
+            fault: agent.fault.as_deref().map(Self::fault_view),
             step: session.and_then(|s| s.step.clone()),
             progress: session.map(|s| s.progress).unwrap_or_default(),
             paused: agent.pause.as_ref().map(|p| (p.by.clone(), p.confirmed)),

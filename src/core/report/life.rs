@@ -60,7 +60,7 @@ impl Fold<'_> {
         let owner = session.agent;
         let was_open = session.ended.replace(about.time).is_none();
         if failed {
-            session.fault.clone_from(&event.error);
+            session.fault = event.error.clone().map(Box::new);
         }
         let mailbox = std::mem::take(&mut session.mailbox);
         for id in mailbox {
@@ -112,7 +112,7 @@ impl Fold<'_> {
 
     fn fault(&mut self, ix: Ix<Agent>, event: &Event) {
         if event.error.is_some() {
-            self.w.agents[ix].fault.clone_from(&event.error);
+            self.w.agents[ix].fault = event.error.clone().map(Box::new);
             self.fact_changed(Scope::Agent(ix));
         }
     }
@@ -194,7 +194,7 @@ impl Fold<'_> {
         let Some(ix) = about.agent else { return };
         if self.w.agents[ix].reported == Status::Running {
             // What went wrong before does not matter any more once work goes on.
-            self.w.agents[ix].fault.clone_from(&event.error);
+            self.w.agents[ix].fault = event.error.clone().map(Box::new);
             self.fact_changed(Scope::Agent(ix));
         } else {
             self.report(ix, Status::Running, event);

@@ -134,8 +134,9 @@ impl ScopeIndex {
             Signal::Repeats(span) => Some(*span),
             _ => None,
         });
-        // The first loss of a window comes at least eleven twelfths of its span after it was empty.
-        let losses = losses.map(|span| Span(span.0 / 12 * 11));
+        // The first loss of a window comes at least eleven twelfths of its span after it was empty. What only grows true
+        // does not wait for it, and while its alert is open it is looked at anyway.
+        let losses = losses.filter(|_| rule.decays).map(|span| Span(span.0 / 12 * 11));
         self.soonest = self.soonest.into_iter().chain(spans).chain(losses).min();
     }
 }

@@ -12,7 +12,7 @@ const KEPT: usize = 64;
 /// The same, to count places with.
 const LAPS: u8 = 64;
 /// Room is made for so many at a time: most sessions are short.
-const ROOM: usize = 8;
+const ROOM: usize = 4;
 
 /// The most repeated call within a window.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -152,6 +152,8 @@ impl Windows {
     fn ring(&mut self, ix: WindowIx, head: i64) -> &mut Ring {
         let found = self.0.iter().position(|(have, _)| *have == ix);
         let place = found.unwrap_or_else(|| {
+            // Few windows are ever read of a scope, and each is large.
+            self.0.reserve_exact(1);
             self.0.push((ix, Ring { head, ..Ring::default() }));
             self.0.len() - 1
         });

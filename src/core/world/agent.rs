@@ -39,7 +39,7 @@ pub struct Agent {
     pub since: Ts,
     /// What went wrong last, while it matters.
     #[serde(with = "in_json")]
-    pub fault: Option<Fault>,
+    pub fault: Option<Box<Fault>>,
     /// Model it used last.
     pub model: Option<String>,
     /// Its current or last session.
@@ -57,7 +57,7 @@ pub struct Agent {
     /// Approvals of it that wait for a person.
     pub asking: u32,
     /// A person has held it.
-    pub pause: Option<Pause>,
+    pub pause: Option<Box<Pause>>,
     /// Running, and silent for too long.
     pub silent: bool,
     /// Last values of metrics and resources.

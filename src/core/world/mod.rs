@@ -120,16 +120,17 @@ pub struct World {
     /// Money by time, agent, model and task.
     #[serde(skip)]
     pub ledger: Ledger,
-    /// Alerts that are open or recently resolved, by number.
-    pub alerts: BTreeMap<u64, Alert>,
+    /// Alerts that are open or recently resolved, by number. In boxes, as cards and copies are: numbers only grow, and
+    /// then the nodes of such a map are half empty.
+    pub alerts: BTreeMap<u64, Box<Alert>>,
     /// Approvals that are open or recently decided, by number.
     pub approvals: BTreeMap<u64, Approval>,
     /// Control calls that are under way or recently ended, by outbox row.
     pub controls: BTreeMap<String, Control>,
     /// Cards that can still change or be tapped, by number.
-    pub cards: BTreeMap<u64, Card>,
+    pub cards: BTreeMap<u64, Box<Card>>,
     /// Their copies, by number.
-    pub copies: BTreeMap<u64, Copy>,
+    pub copies: BTreeMap<u64, Box<Copy>>,
     /// Outbox rows without a final outcome.
     pub outstanding: BTreeMap<String, Outstanding>,
     /// How channels have answered lately, by name.

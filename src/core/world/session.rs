@@ -67,7 +67,7 @@ pub struct Session {
     pub progress: Progress,
     /// What went wrong.
     #[serde(with = "in_json")]
-    pub fault: Option<Fault>,
+    pub fault: Option<Box<Fault>>,
     /// Last tool calls, for loops.
     pub calls: Calls,
     /// The last tool call, for cards. Hostile.

@@ -64,6 +64,26 @@ fn whoever_may_do_more_may_do_everything_that_others_may() {
     }
 }
 
+/// A session keeps no more than a message shows, and of short lines as many as can be asked for.
+#[test]
+fn the_last_lines_of_a_session_fit_into_one_message() {
+    for (message, fewest) in [("all work and no play ".repeat(40), 18), ("ok".to_owned(), 40), ("ñ".repeat(400), 10)] {
+        let mut sim = fleet();
+        for n in 0..100 {
+            let said = json!({"type": "message", "agent": {"id": "debug"}, "session": {"id": "Debug-1"}, "message": format!("{n} {message}")});
+            sim.event(said);
+            let session = sim.world.session("fleet", "Debug-1").unwrap();
+            let lines: Vec<_> = sim.world.sessions[session].lines.last(40).collect();
+            assert!(lines.len() >= fewest.min(n + 1), "{} lines after {n}", lines.len());
+            assert!(lines.iter().map(|line| line.text.len()).sum::<usize>() <= 4096);
+            assert!(
+                lines.last().unwrap().text.starts_with(&format!("message · {n} {}", &message[..2])),
+                "the newest is last"
+            );
+        }
+    }
+}
+
 #[test]
 fn every_typed_line_gets_an_answer_in_its_conversation() {
     for line in [

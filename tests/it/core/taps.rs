@@ -41,8 +41,8 @@ fn a_tap_decides_what_its_own_card_shows_or_nothing() {
             let (foreign, receipt) = (odd % 8 == 1, odd % 8 != 2);
             let Some(invocation) = run.invocation("ana", copy, button, foreign, receipt) else { continue };
             let tap = invocation.tap.clone().unwrap();
-            let on: Copy = run.sim.world.copies[&tap.copy].clone();
-            let card: Card = run.sim.world.cards[&on.card].clone();
+            let on: Copy = (*run.sim.world.copies[&tap.copy]).clone();
+            let card: Card = (*run.sim.world.cards[&on.card]).clone();
             let target = invocation.origin.as_ref().unwrap().target.clone();
             let before = states(&run);
             let reply = run.sim.input(Body::Command(invocation)).expect("never silent");
