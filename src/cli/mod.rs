@@ -79,7 +79,7 @@ enum Command {
     /// Look the store through.
     #[command(subcommand)]
     Db(db::DbCommand),
-    /// Print the description of the API, as OpenAPI.
+    /// Print the description of the API.
     Openapi,
     /// Print completions for a shell.
     Completions {

@@ -45,7 +45,7 @@ pub fn routes() -> Router<Shared> {
         .route("/openapi.json", get(described))
 }
 
-/// What the API is, by OpenAPI 3.1.
+/// What the API is, by `OpenAPI` 3.1.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "sereno", description = "What a fleet of AI agents does, and what people may say to it."),

@@ -65,8 +65,8 @@ impl Fold<'_> {
     /// A copy has not been sent in time, or never will be: tells whoever it was for somewhere else.
     pub(super) fn fall_back(&mut self, number: u64) {
         // What was told with others in one message is no longer on its way.
-        let unsent = |copy: &&Box<Copy>| copy.sent == 0 && (copy.outstanding.is_some() || copy.dead.is_some());
-        let Some(copy) = self.w.copies.get(&number).filter(unsent) else { return };
+        let unsent = |copy: &&Copy| copy.sent == 0 && (copy.outstanding.is_some() || copy.dead.is_some());
+        let Some(copy) = self.w.copies.get(&number).map(Box::as_ref).filter(unsent) else { return };
         let (from, whole, dead) = (copy.to.clone(), copy.whole, copy.dead.is_some());
         let Some(card) = self.w.cards.get(&copy.card) else { return };
         if card.class.patience().is_none() || !self.still_matters(&card.subject) {

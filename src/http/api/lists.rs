@@ -53,7 +53,7 @@ pub async fn agents(State(door): State<Shared>, headers: HeaderMap, Asked(asked)
     caller(&door, &headers, None)?;
     let (limit, after, wanted) = actors(&door, &asked)?;
     let rows = door.store.list_agents(&wanted, &after, limit + 1).await?;
-    page(rows, limit, |(name, _)| name.clone(), |(_, row)| row.into())
+    Ok(page(rows, limit, |(name, _)| name.clone(), |(_, row)| row.into()))
 }
 
 /// Runs of agents, by their keys.
@@ -68,7 +68,7 @@ pub async fn sessions(
     caller(&door, &headers, None)?;
     let (limit, after, wanted) = actors(&door, &asked)?;
     let rows = door.store.list_sessions(&wanted, &after, limit + 1).await?;
-    page(rows, limit, |(name, _)| name.clone(), |(_, row)| row.into())
+    Ok(page(rows, limit, |(name, _)| name.clone(), |(_, row)| row.into()))
 }
 
 /// Tasks, by their identities.
@@ -82,7 +82,7 @@ pub async fn tasks(State(door): State<Shared>, headers: HeaderMap, Asked(asked):
     let since = since(&door, asked.since.as_deref(), Ts(i64::MIN))?;
     let after: String = key(asked.after.as_deref())?.unwrap_or_default();
     let rows = door.store.list_tasks(&column, since, &after, limit + 1).await?;
-    page(rows, limit, |(name, _)| name.clone(), |(_, row)| row.into())
+    Ok(page(rows, limit, |(name, _)| name.clone(), |(_, row)| row.into()))
 }
 
 /// What was used, by agent, by family of models, or by task.
@@ -111,7 +111,7 @@ pub async fn costs(State(door): State<Shared>, headers: HeaderMap, Asked(asked):
     }
     let rows = grouped.into_iter().filter(|(name, _)| after.as_ref().is_none_or(|after| name > after));
     let rows = rows.take(usize::try_from(limit + 1).unwrap_or(usize::MAX)).collect();
-    page(rows, limit, |(name, _)| name.clone(), |(name, sums)| Cost { name, usage: sums.into() })
+    Ok(page(rows, limit, |(name, _)| name.clone(), |(name, sums)| Cost { name, usage: sums.into() }))
 }
 
 /// Alerts, newest first.
@@ -129,7 +129,7 @@ pub async fn alerts(State(door): State<Shared>, headers: HeaderMap, Asked(asked)
     for alert in door.store.list_alerts(&rule, &state, before, limit + 1).await? {
         rows.push((alert.number, alert_row(&door, alert).await?));
     }
-    page(rows, limit, |(number, _)| *number, |(_, row)| row)
+    Ok(page(rows, limit, |(number, _)| *number, |(_, row)| row))
 }
 
 /// Approvals, newest first.
@@ -150,7 +150,7 @@ pub async fn approvals(
     for approval in door.store.list_approvals(&runtime, &state, before, limit + 1).await? {
         rows.push((approval.number, approval_row(&door, approval).await?));
     }
-    page(rows, limit, |(number, _)| *number, |(_, row)| row)
+    Ok(page(rows, limit, |(number, _)| *number, |(_, row)| row))
 }
 
 /// Who did what, oldest first; for admins.
@@ -231,10 +231,15 @@ fn actors(door: &Shared, asked: &ActorsAsked) -> Result<(i64, String, Wanted), P
 }
 
 /// A page of `rows`, of which one more than `limit` was asked for.
-fn page<R, K: Serialize, T>(mut rows: Vec<R>, limit: i64, key: impl Fn(&R) -> K, told: impl Fn(R) -> T) -> Listed<T> {
+fn page<R, K: Serialize, T>(
+    mut rows: Vec<R>,
+    limit: i64,
+    key: impl Fn(&R) -> K,
+    told: impl Fn(R) -> T,
+) -> Json<Page<T>> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| more).map(|row| written(&key(row)));
-    Ok(Json(Page { items: rows.into_iter().map(told).collect(), next }))
+    Json(Page { items: rows.into_iter().map(told).collect(), next })
 }
