@@ -97,7 +97,7 @@ async fn make(path: &Path, events: u64, agents: u64) -> Result<Ts> {
         }
         tx.commit(before, world.pos, lease.term).await?;
         if made >= events - TAIL && made < events - TAIL + BATCH {
-            store.save_snapshot(world.pos, world.now, world.write_parts()?).await?;
+            store.save_snapshot(world.pos, world.now, sereno::store::parts_of(&world)?).await?;
         }
     }
     store.resign_lease(ENGINE, lease.term).await?;

@@ -56,7 +56,7 @@ impl Engine {
         let started = self.clock.now();
         // What a snapshot has behind it is not folded again, so the read models must hold it.
         self.flush_models().await?;
-        let parts = self.world.write_parts()?;
+        let parts = store::parts_of(&self.world)?;
         let bytes: usize = parts.iter().map(Vec::len).sum();
         self.store.save_snapshot(self.world.pos, self.world.now, parts).await?;
         kill_point!("engine.snapshot.after");

@@ -102,7 +102,7 @@ async fn costs_add_up_however_they_are_grouped(db: Database) {
     ] {
         let page = read(&scene, &format!("/v1/costs?by={by}&since=2026-11-20T08:00:00Z")).await;
         let rows = page["items"].as_array().unwrap().iter().map(|row| json!([row["name"], row["cost_usd"]]));
-        assert_eq!(Value::from_iter(rows), wanted, "{by}");
+        assert_eq!(rows.collect::<Value>(), wanted, "{by}");
     }
     let first = read(&scene, "/v1/costs?limit=2").await;
     let after = first["next"].as_str().unwrap();

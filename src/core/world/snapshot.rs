@@ -4,7 +4,6 @@
 //! order without names, small numbers in few bytes. The rest is little, holds messages of many shapes, and
 //! stands behind it as JSON. Equal Worlds give equal bytes.
 
-use std::io;
 use std::sync::Arc;
 
 use serde::de::Error as _;
@@ -38,73 +37,30 @@ struct Read {
     schedule: Schedule,
 }
 
-/// Bytes of a part.
-const PART: usize = 256 * 1024;
-
-/// Bytes in parts, the last of which is not full.
-#[derive(Default)]
-struct Parts(Vec<Vec<u8>>);
-
-impl Parts {
-    /// The part that has room.
-    fn open(&mut self) -> &mut Vec<u8> {
-        if self.0.last().is_none_or(|part| part.len() == PART) {
-            self.0.push(Vec::with_capacity(PART));
-        }
-        self.0.last_mut().expect("there is one now")
-    }
-}
-
-impl Extend<u8> for Parts {
-    fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
-        for byte in bytes {
-            self.open().push(byte);
-        }
-    }
-}
-
-impl io::Write for Parts {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let part = self.open();
-        let fits = bytes.len().min(PART - part.len());
-        part.extend_from_slice(&bytes[..fits]);
-        Ok(fits)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 impl World {
     /// The format of [`World::write`]; a snapshot of another format is not read, the log behind it is folded.
     pub const FORMAT: u32 = 2;
 
-    /// Writes the World down in one piece.
-    ///
-    /// # Errors
-    /// When serialisation fails, which no World that a fold can reach does.
-    pub fn write(&self) -> Result<Vec<u8>, serde_json::Error> {
-        Ok(self.write_parts()?.concat())
-    }
-
-    /// Writes the World down in parts that follow each other: a World may be large, and room for all of it in one
-    /// piece is hard to find and not given back for a long time.
-    ///
-    /// # Errors
-    /// As [`World::write`].
-    pub fn write_parts(&self) -> Result<Vec<Vec<u8>>, serde_json::Error> {
-        let written = Written {
+    /// What of the World is written as postcard; the rest is the World's own form as JSON, and stands behind it.
+    pub const fn compact(&self) -> impl Serialize {
+        Written {
             agents: &self.agents,
             sessions: &self.sessions,
             tasks: &self.tasks,
             fleet: &self.fleet,
             ledger: &self.ledger,
             schedule: &self.schedule,
-        };
-        let mut parts = postcard::to_extend(&written, Parts::default()).map_err(serde_json::Error::custom)?;
-        serde_json::to_writer(&mut parts, self)?;
-        Ok(parts.0)
+        }
+    }
+
+    /// Writes the World down in one piece.
+    ///
+    /// # Errors
+    /// When serialisation fails, which no World that a fold can reach does.
+    pub fn write(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut bytes = postcard::to_extend(&self.compact(), Vec::new()).map_err(serde_json::Error::custom)?;
+        serde_json::to_writer(&mut bytes, self)?;
+        Ok(bytes)
     }
 
     /// Reads back what [`World::write`] wrote.

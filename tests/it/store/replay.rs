@@ -6,6 +6,7 @@ use sereno::core::input::{Body, Input};
 use sereno::core::time::Span;
 use sereno::core::world::World;
 use sereno::engine::NewInput;
+use sereno::store::parts_of;
 
 use super::night::{Folding, clock, folded, night, whole_log};
 use crate::database::{Database, on_both};
@@ -31,7 +32,7 @@ async fn a_snapshot_stands_in_parts_and_one_in_one_piece_is_read(db: Database) {
     for n in 0..40_000 {
         world.moved.insert(("tg".into(), format!("old-{n}")), format!("new-{n}"));
     }
-    let parts = world.write_parts().unwrap();
+    let parts = parts_of(&world).unwrap();
     let (last, full) = parts.split_last().unwrap();
     assert!(full.len() > 2 && full.iter().all(|part| part.len() == PART) && last.len() < PART, "{}", parts.len());
     let whole = parts.concat();
