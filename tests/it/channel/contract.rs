@@ -131,6 +131,7 @@ pub fn message(target: &str, doc: Doc) -> Outgoing {
         silent: false,
         under: None,
         only: None,
+        again: false,
     }
 }
 
