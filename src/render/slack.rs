@@ -54,12 +54,12 @@ pub fn slack_plain(doc: &Doc, limit: usize) -> String {
 
 fn fitting(doc: &Doc, limit: usize) -> (Vec<&Block>, bool) {
     let mut parts: Vec<&Block> = doc.blocks.iter().collect();
+    let mut total = units(&doc.title) + 2 + parts.iter().map(|part| length(part)).sum::<usize>();
     let mut cut = false;
-    let title = utf16_len(&text_of(&doc.title)) + 2;
-    while title + parts.iter().map(|part| length(part)).sum::<usize>() > limit {
+    while total > limit {
         let last_prose = parts.iter().rposition(|part| !matches!(part, Block::Code(_)));
         let Some(at) = last_prose.or_else(|| parts.len().checked_sub(1)) else { break };
-        parts.remove(at);
+        total -= length(parts.remove(at));
         cut = true;
     }
     (parts, cut)
@@ -68,12 +68,17 @@ fn fitting(doc: &Doc, limit: usize) -> (Vec<&Block>, bool) {
 /// UTF-16 units of a part, with the break before it.
 fn length(part: &Block) -> usize {
     1 + match part {
-        Block::Line(spans) | Block::Quote(spans) | Block::Note(spans) => utf16_len(&text_of(spans)),
-        Block::Item(spans) => 2 + utf16_len(&text_of(spans)),
-        Block::Field(label, value) => utf16_len(&text_of(label)) + 1 + utf16_len(&text_of(value)),
-        Block::Code(text) => utf16_len(text),
+        Block::Line(spans) | Block::Quote(spans) | Block::Note(spans) => units(spans),
+        Block::Item(spans) => 2 + units(spans),
+        Block::Field(label, value) => units(label) + 1 + units(value),
+        Block::Code(text) => utf16_len(text).max(1),
         Block::Gap => 0,
     }
+}
+
+/// What is empty is drawn as a space.
+fn units(spans: &[Span]) -> usize {
+    utf16_len(&text_of(spans)).max(1)
 }
 
 /// How a text looks.

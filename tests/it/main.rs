@@ -23,5 +23,6 @@ mod scenario;
 mod scene;
 mod seeds;
 mod sim;
+mod slack;
 mod store;
 mod telegram;

@@ -128,6 +128,8 @@ impl Slack {
                 self.names.forget(&out.target);
                 Verdict::Gone(error)
             }
+            // There is none yet that could be lost.
+            Verdict::EditLost => Verdict::Rejected("Slack does not know a message that is only now sent".into()),
             verdict => verdict,
         }
     }
@@ -161,11 +163,10 @@ impl Slack {
     }
 
     fn posted(&self, out: &Outgoing, posted: Posted) -> Verdict {
-        let (Some(channel), Some(ts)) = (posted.channel, posted.ts) else {
-            return Verdict::uncertain("Slack did not say what it calls the message");
-        };
-        self.names.learn(&out.target, &channel);
-        Verdict::Sent(receipt(&channel, &ts))
+        if let Some(channel) = &posted.channel {
+            self.names.learn(&out.target, channel);
+        }
+        taken(posted)
     }
 
     /// Shows a message to one account alone; where that cannot be, it goes to the account itself.
@@ -189,7 +190,7 @@ impl Slack {
                     message.as_object_mut().map(|message| message.remove(key));
                 }
                 let posted = self.post_to(only, &mut message).await;
-                posted.map_or_else(|error| verdict::of(&error), |posted| self.posted(out, posted))
+                posted.map_or_else(|error| verdict::of(&error), taken)
             }
             verdict => verdict,
         }
@@ -244,6 +245,13 @@ impl Slack {
         }
         let opened: ClientResult<Opened> = self.call("conversations.open", &json!({ "users": target })).await;
         opened.ok().map(|opened| opened.channel.id)
+    }
+}
+
+fn taken(posted: Posted) -> Verdict {
+    match (posted.channel, posted.ts) {
+        (Some(channel), Some(ts)) => Verdict::Sent(receipt(&channel, &ts)),
+        _ => Verdict::uncertain("Slack did not say what it calls the message"),
     }
 }
 

@@ -34,7 +34,7 @@ const CONNECTIONS: u32 = 2;
 /// Seconds until the second one is made, and until a failed one is tried again.
 const APART: u64 = 2;
 /// How long there may be no connection that works.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(8);
 
 type Manager = Arc<dyn SlackSocketModeClientsManager + Send + Sync>;
 
