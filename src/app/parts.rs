@@ -71,7 +71,8 @@ fn slack(config: &Config, name: &str, about: &config::Channel) -> Result<Arc<dyn
     use crate::channel::slack::{Settings, SlackChannel, Way};
 
     let place = format!("channels.{name}");
-    let secret = |inline: &Option<_>, file: &Option<Spanned<String>>| config.secret(inline.as_ref(), file.as_ref(), &place);
+    let secret =
+        |inline: &Option<_>, file: &Option<Spanned<String>>| config.secret(inline.as_ref(), file.as_ref(), &place);
     let token = |key: &str, found: Option<Secret>, file: &Option<Spanned<String>>, begin| {
         let Some(found) = found else { return Ok(None) };
         match (config::wrong_token(key, found.reveal(), begin), file) {

@@ -184,7 +184,9 @@ fn slack_faults(name: &str, channel: &Channel) -> Vec<String> {
     let has = |inline: &Option<SecretText>, file: &Option<Spanned<String>>| inline.is_some() || file.is_some();
     if !has(&channel.bot_token, &channel.bot_token_file) {
         let instead = if has(&channel.token, &channel.token_file) { ", not token" } else { "" };
-        faults.push(format!("channels.{name} needs bot_token_file{instead}: the bot token (xoxb-…) of the installed app"));
+        faults.push(format!(
+            "channels.{name} needs bot_token_file{instead}: the bot token (xoxb-…) of the installed app"
+        ));
     }
     let socket = has(&channel.app_token, &channel.app_token_file);
     let pushed = has(&channel.signing_secret, &channel.signing_secret_file);
@@ -200,7 +202,12 @@ fn slack_faults(name: &str, channel: &Channel) -> Vec<String> {
     }
     let inline = [("bot_token", &channel.bot_token, "xoxb-"), ("app_token", &channel.app_token, "xapp-")];
     for (key, secret, begin) in inline {
-        faults.extend(secret.as_ref().and_then(|secret| wrong_token(key, &secret.0, begin)).map(|why| format!("channels.{name}: {why}")));
+        faults.extend(
+            secret
+                .as_ref()
+                .and_then(|secret| wrong_token(key, &secret.0, begin))
+                .map(|why| format!("channels.{name}: {why}")),
+        );
     }
     faults
 }

@@ -175,7 +175,8 @@ impl Slack {
         let session = self.web.open_session(&self.token);
         let said: Value = session.http_session_api.http_post("auth.test", &json!({}), None).await?;
         let word = |key: &str| said[key].as_str().unwrap_or_default().to_owned();
-        let bot: ClientResult<Value> = self.ask("bots.info", &[("bot", said["bot_id"].as_str().map(str::to_owned))]).await;
+        let bot: ClientResult<Value> =
+            self.ask("bots.info", &[("bot", said["bot_id"].as_str().map(str::to_owned))]).await;
         // Whoever may not look does not know it; then what payloads say of it is not held against anything.
         let app = bot.ok().and_then(|bot| bot["bot"]["app_id"].as_str().map(str::to_owned));
         Ok(Ourselves { team: word("team_id"), user: word("user_id"), app })

@@ -151,7 +151,9 @@ impl Slack {
             // What it hung under is not there any more.
             Err(error) if root.is_some() && is_thread_gone(&error) => {
                 message["thread_ts"] = Value::Null;
-                self.post_to(&channel, &mut message).await.map_or_else(|error| verdict::of(&error), |p| self.posted(out, p))
+                self.post_to(&channel, &mut message)
+                    .await
+                    .map_or_else(|error| verdict::of(&error), |p| self.posted(out, p))
             }
             Err(error) => verdict::of(&error),
         }

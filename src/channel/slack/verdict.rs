@@ -130,9 +130,9 @@ fn of_code(api: &SlackClientApiError) -> String {
         ("not_allowed_token_type", _) => {
             "Slack wants another kind of token here: bot_token_file takes xoxb-…, app_token_file takes xapp-…".into()
         }
-        ("not_in_channel" | "channel_not_found", _) => format!(
-            "Slack says: {code}; invite the app to the channel (/invite), or write the channel's ID"
-        ),
+        ("not_in_channel" | "channel_not_found", _) => {
+            format!("Slack says: {code}; invite the app to the channel (/invite), or write the channel's ID")
+        }
         ("messages_tab_disabled", _) => {
             "Slack says: messages_tab_disabled; allow messages in the app's Home settings".into()
         }

@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use sereno::channel::{SLACK_TEXT, Verdict};
 use sereno::channel::{Channel as _, Outgoing};
+use sereno::channel::{SLACK_TEXT, Verdict};
 use sereno::core::command::CATALOGUE;
 use sereno::core::policy::Lang;
 use sereno::core::text::utf16_len;
@@ -83,13 +83,46 @@ async fn messages_read_as_they_were_approved() {
 
 /// Texts that would call, link or format somewhere in Slack.
 const MENTIONS: [&str; 40] = [
-    "<!channel>", "<!here>", "<!everyone>", "<!channel|channel>", "<!here|@here>", "<!subteam^S012|@crew>",
-    "<@U77>", "<@U77|ana>", "<@W77>", "<#C100>", "<#C100|agents>", "<https://evil.example|https://bank.example>",
-    "<https://evil.example>", "https://evil.example", "www.evil.example", "<mailto:a@evil.example|a>", "<tel:112|112>",
-    "<!date^1392734382^{date}^https://evil.example|today>", "@channel", "@here", "@everyone", "@ana", "#agents",
-    "*bold*", "_italic_", "~strike~", "`code`", "```block```", "> quote", ">>> quote", "1. one", "- item",
-    ":fire:", ":skin-tone-2:", "&lt;!channel&gt;", "&amp;lt;!channel&amp;gt;", "<!channel", "!channel>",
-    "<<!channel>>", "[https://bank.example](https://evil.example)",
+    "<!channel>",
+    "<!here>",
+    "<!everyone>",
+    "<!channel|channel>",
+    "<!here|@here>",
+    "<!subteam^S012|@crew>",
+    "<@U77>",
+    "<@U77|ana>",
+    "<@W77>",
+    "<#C100>",
+    "<#C100|agents>",
+    "<https://evil.example|https://bank.example>",
+    "<https://evil.example>",
+    "https://evil.example",
+    "www.evil.example",
+    "<mailto:a@evil.example|a>",
+    "<tel:112|112>",
+    "<!date^1392734382^{date}^https://evil.example|today>",
+    "@channel",
+    "@here",
+    "@everyone",
+    "@ana",
+    "#agents",
+    "*bold*",
+    "_italic_",
+    "~strike~",
+    "`code`",
+    "```block```",
+    "> quote",
+    ">>> quote",
+    "1. one",
+    "- item",
+    ":fire:",
+    ":skin-tone-2:",
+    "&lt;!channel&gt;",
+    "&amp;lt;!channel&amp;gt;",
+    "<!channel",
+    "!channel>",
+    "<<!channel>>",
+    "[https://bank.example](https://evil.example)",
 ];
 
 #[tokio::test]

@@ -183,7 +183,8 @@ async fn what_is_pushed_counts_once_and_a_tap_is_answered(db: Database) {
         let (kind, body) = body(payload);
         let second = scene.now().0 / 1000;
         let proof = signature(if forged { "guess" } else { SIGNING }, second, &body);
-        let request = scene.client.post(scene.url("/channels/team")).headers(headers(kind, &second.to_string(), &proof));
+        let request =
+            scene.client.post(scene.url("/channels/team")).headers(headers(kind, &second.to_string(), &proof));
         let answer = request.header("x-slack-retry-num", "1").body(body).send().await.unwrap();
         let status = answer.status().as_u16();
         scene.settle().await;

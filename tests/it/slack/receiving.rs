@@ -55,7 +55,11 @@ async fn a_command_is_its_senders_word() {
         ("/agentes", "", "/agentes"),
         ("/Kill", "build-1", "/kill build-1"),
         ("/nightwatch", "no 7K3F not today", "no 7K3F not today"),
-        ("/sereno", "tell a 1 &lt; 2 &amp; <@U5|guest> <#C1|ops> <https://x.org/?a=1&amp;b=2> <http://y.org|y.org>", "tell a 1 < 2 & @guest #ops https://x.org/?a=1&b=2 y.org"),
+        (
+            "/sereno",
+            "tell a 1 &lt; 2 &amp; <@U5|guest> <#C1|ops> <https://x.org/?a=1&amp;b=2> <http://y.org|y.org>",
+            "tell a 1 < 2 & @guest #ops https://x.org/?a=1&b=2 y.org",
+        ),
         ("/sereno", "tell a <!here> <!subteam^S1|@crew> a < b", "tell a @here @crew a < b"),
     ];
     for (command, text, wanted) in cases {
@@ -178,10 +182,7 @@ async fn a_button_counts_where_it_was_drawn() {
     }
 }
 
-on_both![
-    what_is_typed_is_answered_where_it_was_typed,
-    a_stranger_is_refused_and_told_their_own_number,
-];
+on_both![what_is_typed_is_answered_where_it_was_typed, a_stranger_is_refused_and_told_their_own_number,];
 
 async fn what_is_typed_is_answered_where_it_was_typed(db: Database) {
     let fake = Fake::start().await;

@@ -88,11 +88,7 @@ async fn an_app_whose_sockets_are_switched_off_is_told() {
     assert!(why.contains("switch it on"), "{why}");
 }
 
-on_both![
-    the_same_envelope_counts_once,
-    connections_that_end_are_made_again,
-    the_window_brings_the_words_of_a_no,
-];
+on_both![the_same_envelope_counts_once, connections_that_end_are_made_again, the_window_brings_the_words_of_a_no,];
 
 async fn the_same_envelope_counts_once(db: Database) {
     let fake = Fake::start().await;

@@ -172,7 +172,9 @@ async fn a_message_says_what_it_is_on_the_lock_screen_and_hangs_where_it_belongs
     let asked: Vec<Value> = fake.memory().calls.iter().map(|(_, params)| params["channel"].clone()).collect();
     assert_eq!(asked, ["#agents", "C100"]);
     fake.deletes("C100", root.split(':').nth(1).unwrap());
-    let Verdict::Sent(_) = slack.send(&Outgoing { under: Some(root), ..line("#agents", "late") }).await else { panic!() };
+    let Verdict::Sent(_) = slack.send(&Outgoing { under: Some(root), ..line("#agents", "late") }).await else {
+        panic!()
+    };
     assert_eq!(fake.newest("C100").thread, None);
 }
 
