@@ -298,7 +298,7 @@ impl Memory {
     fn update(&mut self, params: &Value) -> Result<Value, String> {
         let new = drawn(params)?;
         let (channel, ts) = (word(params, "channel"), word(params, "ts"));
-        let messages = self.channels.get_mut(channel).ok_or("channel_not_found")?;
+        let messages = self.channels.entry(conversation(channel)?).or_default();
         let old = messages.iter_mut().find(|m| m.ts == ts).ok_or("message_not_found")?;
         old.history.push(old.text());
         old.blocks = new.blocks;

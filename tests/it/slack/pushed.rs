@@ -53,7 +53,9 @@ fn body(payload: &Value) -> (&'static str, Vec<u8>) {
     let mut form: reqwest::Url = "http://x/".parse().unwrap();
     match payload["type"].as_str() {
         Some("event_callback" | "url_verification") => return (JSON, payload.to_string().into_bytes()),
-        Some(_) => drop(form.query_pairs_mut().append_pair("payload", &payload.to_string())),
+        Some(_) => {
+            form.query_pairs_mut().append_pair("payload", &payload.to_string());
+        }
         None => {
             for (key, value) in payload.as_object().unwrap() {
                 form.query_pairs_mut().append_pair(key, value.as_str().unwrap());
