@@ -212,7 +212,7 @@ impl Courier {
                     }
                 }
                 let version = card.version;
-                let result = self.deliver(&id, &via, &copy, &card, parent_receipt, paces).await;
+                let result = self.deliver((&id, attempt), &via, &copy, &card, parent_receipt, paces).await;
                 Body::Sent(SendOutcome { id: id.clone(), attempt, version, result })
             }
             ClaimedWork::Control(call) => {
@@ -269,7 +269,7 @@ impl Courier {
 
     async fn deliver(
         &self,
-        id: &str,
+        (id, attempt): (&str, u32),
         via: &str,
         copy: &Copy,
         card: &Card,
@@ -285,6 +285,7 @@ impl Courier {
             .in_scope(|| draw::outgoing(&policy, &self.tokens, copy, card, now));
         id.clone_into(&mut out.id);
         out.under = under;
+        out.again = attempt > 1;
         let call = async {
             match &copy.receipt {
                 Some(receipt) => channel.edit(&out, receipt).await,

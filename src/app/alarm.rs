@@ -75,6 +75,7 @@ pub async fn tell(door: &Shared, reason: Reason) {
             silent: false,
             under: None,
             only: None,
+            again: false,
         };
         let verdict = channel.send(&out).await;
         tracing::warn!(to = to.label(), ?verdict, "told from memory");

@@ -12,6 +12,8 @@ use crate::config::{self, Address, ChannelKind, Config, ConfigError, Fault, Runt
 use crate::http::ApiToken;
 use crate::runtime::claude_code::ClaudeCode;
 use crate::runtime::generic::Generic;
+#[cfg(feature = "slack")]
+use crate::runtime::secret::Secret;
 use crate::runtime::{AgentScope, Runtime, claude_code, generic};
 
 fn fault(place: String, message: impl Into<String>) -> ConfigError {
@@ -32,6 +34,7 @@ pub fn build_channels(
         let channel: Arc<dyn Channel> = match about.kind.get_ref() {
             ChannelKind::Log => Arc::new(LogChannel::new(Box::new(std::io::stdout()))),
             ChannelKind::Telegram => telegram(config, name, about)?,
+            ChannelKind::Slack => slack(config, name, about)?,
         };
         channels.insert(name.clone(), channel);
     }
@@ -61,6 +64,46 @@ fn telegram(config: &Config, name: &str, about: &config::Channel) -> Result<Arc<
 #[cfg(not(feature = "telegram"))]
 fn telegram(_config: &Config, name: &str, _about: &config::Channel) -> Result<Arc<dyn Channel>, ConfigError> {
     Err(fault(format!("channels.{name}"), "this build has no Telegram; build it with the feature `telegram`"))
+}
+
+#[cfg(feature = "slack")]
+fn slack(config: &Config, name: &str, about: &config::Channel) -> Result<Arc<dyn Channel>, ConfigError> {
+    use crate::channel::slack::{Settings, SlackChannel, Way};
+
+    let place = format!("channels.{name}");
+    let secret =
+        |inline: &Option<_>, file: &Option<Spanned<String>>| config.secret(inline.as_ref(), file.as_ref(), &place);
+    let token = |key: &str, found: Option<Secret>, file: &Option<Spanned<String>>, begin| {
+        let Some(found) = found else { return Ok(None) };
+        match (config::wrong_token(key, found.reveal(), begin), file) {
+            (Some(why), Some(file)) => Err(config.fault(file, format!("{place}: {why}"))),
+            (Some(why), None) => Err(fault(place.clone(), why)),
+            (None, _) => Ok(Some(found.reveal().to_owned())),
+        }
+    };
+    let bot = token("bot_token", secret(&about.bot_token, &about.bot_token_file)?, &about.bot_token_file, "xoxb-")?;
+    let app = token("app_token", secret(&about.app_token, &about.app_token_file)?, &about.app_token_file, "xapp-")?;
+    let signing = secret(&about.signing_secret, &about.signing_secret_file)?;
+    let way = match (app, signing) {
+        (Some(app), _) => Way::Socket(app),
+        (None, Some(signing)) => Way::Pushed(signing.reveal().to_owned()),
+        (None, None) => return Err(fault(place, "needs app_token_file or signing_secret_file")),
+    };
+    let langs = config.policy.people.values().filter_map(|p| Some((p.accounts.get("slack")?.clone(), p.lang)));
+    let settings = Settings {
+        name: name.to_owned(),
+        bot_token: bot.ok_or_else(|| fault(place.clone(), "needs bot_token_file"))?,
+        way,
+        api_url: url(about.api_url.as_ref(), &place)?,
+        rate: (about.per_chat.unwrap_or(1.0), about.rate.unwrap_or(4.0)),
+        langs: (langs.collect(), config.policy.lang),
+    };
+    Ok(Arc::new(SlackChannel::new(settings).map_err(|error| config.fault(&about.kind, format!("{place}: {error}")))?))
+}
+
+#[cfg(not(feature = "slack"))]
+fn slack(_config: &Config, name: &str, _about: &config::Channel) -> Result<Arc<dyn Channel>, ConfigError> {
+    Err(fault(format!("channels.{name}"), "this build has no Slack; build it with the feature `slack`"))
 }
 
 /// Runtimes by name.

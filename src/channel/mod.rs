@@ -5,6 +5,8 @@
 //! the other channels.
 
 pub mod log;
+#[cfg(feature = "slack")]
+pub mod slack;
 #[cfg(feature = "telegram")]
 pub mod telegram;
 pub mod token;
@@ -24,14 +26,20 @@ use crate::render::markup::Doc;
 /// <https://core.telegram.org/bots/api#sendmessage>
 pub const TELEGRAM_TEXT: usize = 4096;
 
+/// UTF-16 units of a message's text on Slack. It says of one text that it holds 3,000 characters, and of a message's
+/// blocks nothing; in use they are refused from some 12,000 on, however those are counted.
+/// <https://docs.slack.dev/reference/block-kit/composition-objects/text-object>
+pub const SLACK_TEXT: usize = 3000;
+
 /// What a kind of channel can carry, also where its adapter is not part of this build.
 pub fn carries(kind: &str) -> ChannelPolicy {
-    let (text_limit, buttons, threads, asks) = match kind {
-        "web" => (None, true, true, true),
-        "telegram" => (Some(TELEGRAM_TEXT), true, true, false),
-        _ => (None, false, false, false),
+    let (text_limit, buttons, threads, asks, whispers) = match kind {
+        "web" => (None, true, true, true, false),
+        "telegram" => (Some(TELEGRAM_TEXT), true, true, false, false),
+        "slack" => (Some(SLACK_TEXT), true, true, true, true),
+        _ => (None, false, false, false, false),
     };
-    ChannelPolicy { kind: kind.into(), text_limit, edits: true, buttons, threads, asks, whispers: false }
+    ChannelPolicy { kind: kind.into(), text_limit, edits: true, buttons, threads, asks, whispers }
 }
 
 /// Something to send, drawn for whoever reads it.
@@ -53,6 +61,8 @@ pub struct Outgoing {
     pub under: Option<String>,
     /// The account that alone shall see it, in a conversation that others read too.
     pub only: Option<String>,
+    /// It was tried before, and may have arrived.
+    pub again: bool,
 }
 
 /// A button with its text and its token.

@@ -1,6 +1,8 @@
 //! `sereno commands`: what is derived from the command catalogue, and whether it is up to date.
 
-use std::path::PathBuf;
+mod manifest;
+
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
@@ -12,7 +14,7 @@ use crate::core::signal::CATALOGUE as SIGNALS;
 /// What `commands` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CommandsCommand {
-    /// Write the generated parts of the README.
+    /// Write the generated parts of the README, and the manifest for Slack.
     Generate {
         /// The README.
         #[arg(long, default_value = "README.md", value_name = "FILE")]
@@ -30,13 +32,26 @@ pub(crate) fn run(command: &CommandsCommand) -> Done {
     let (CommandsCommand::Generate { readme } | CommandsCommand::Check { readme }) = command;
     let text = std::fs::read_to_string(readme).map_err(|e| Failure::Usage(format!("{}: {e}", readme.display())))?;
     let wanted = generated(&text).map_err(Failure::Usage)?;
+    let beside = readme.parent().unwrap_or(Path::new("")).join(manifest::PATH);
     match command {
-        CommandsCommand::Generate { .. } => std::fs::write(readme, wanted).map_err(Failure::no),
-        CommandsCommand::Check { .. } if text == wanted => Ok(()),
+        CommandsCommand::Generate { .. } => {
+            if let Some(folder) = beside.parent() {
+                std::fs::create_dir_all(folder).map_err(Failure::no)?;
+            }
+            std::fs::write(readme, wanted).map_err(Failure::no)?;
+            std::fs::write(beside, manifest::manifest()).map_err(Failure::no)
+        }
         CommandsCommand::Check { .. } => {
-            Err(Failure::No(format!("{} is behind; run `sereno commands generate`", readme.display())))
+            up_to_date(readme, text == wanted)?;
+            let have = std::fs::read_to_string(&beside).unwrap_or_default();
+            up_to_date(&beside, have == manifest::manifest())
         }
     }
+}
+
+fn up_to_date(file: &Path, is: bool) -> Done {
+    let behind = || Failure::No(format!("{} is behind; run `sereno commands generate`", file.display()));
+    is.then_some(()).ok_or_else(behind)
 }
 
 /// A README with its generated parts made anew.

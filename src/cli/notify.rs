@@ -51,6 +51,7 @@ pub(crate) fn run(config: &Config, command: NotifyCommand) -> Done {
             silent: false,
             under: None,
             only: None,
+            again: false,
         };
         match block_on(adapter.send(&out)) {
             Verdict::Sent(receipt) => println!("{channel}:{target}: sent ({receipt})"),

@@ -102,7 +102,8 @@ async fn greet(config: &Config, app: &App, wanted: Option<String>) -> Done {
 fn start_log(config: &Config) {
     let level = config.file.log.level.as_deref().unwrap_or("info");
     // PostgreSQL remarks on each ROLLBACK for nothing, which a look that was cut short leaves behind.
-    let wanted = || EnvFilter::new(format!("{level},sqlx::postgres::notice=error"));
+    // The client of Slack's sockets quotes addresses that let their reader in; what is wrong is told by the channel.
+    let wanted = || EnvFilter::new(format!("{level},sqlx::postgres::notice=error,slack_morphism=off"));
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| wanted());
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.file.log.format {

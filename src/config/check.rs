@@ -6,9 +6,10 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::error::{Fault, Source};
-use super::file::{ChannelKind, File, RuntimeKind};
+use super::file::{Channel, ChannelKind, File, RuntimeKind};
 use super::policy::{self, PAGE};
 use super::storage;
+use super::value::SecretText;
 use crate::core::policy::{Policy, Verb};
 use crate::core::route::{Matchers, expand};
 use crate::core::rule::RuleBook;
@@ -163,12 +164,66 @@ fn check_channels(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
                         .fault(at.clone(), format!("channels.{name} needs token_file: the token that @BotFather gave")),
                 );
             }
+            ChannelKind::Slack => {
+                faults.extend(slack_faults(name, channel).into_iter().map(|why| source.fault(at.clone(), why)));
+            }
             _ => {}
         }
         if let Some(url) = &channel.api_url {
             check_url(&url.get_ref().0, url.span(), source, faults);
         }
     }
+}
+
+/// What is wrong with a channel of Slack, as far as can be seen without reading its secrets' files.
+fn slack_faults(name: &str, channel: &Channel) -> Vec<String> {
+    if cfg!(not(feature = "slack")) {
+        return vec!["this build has no Slack; build it with the feature `slack`".into()];
+    }
+    let mut faults = Vec::new();
+    let has = |inline: &Option<SecretText>, file: &Option<Spanned<String>>| inline.is_some() || file.is_some();
+    if !has(&channel.bot_token, &channel.bot_token_file) {
+        let instead = if has(&channel.token, &channel.token_file) { ", not token" } else { "" };
+        faults.push(format!(
+            "channels.{name} needs bot_token_file{instead}: the bot token (xoxb-…) of the installed app"
+        ));
+    }
+    let socket = has(&channel.app_token, &channel.app_token_file);
+    let pushed = has(&channel.signing_secret, &channel.signing_secret_file);
+    match (socket, pushed) {
+        (false, false) => faults.push(format!(
+            "channels.{name} needs app_token_file: an app token (xapp-…) with connections:write, for Socket Mode; or \
+             signing_secret_file, when Slack shall push to http.public_url"
+        )),
+        (true, true) => faults.push(format!(
+            "channels.{name} has both app_token_file and signing_secret_file; take out the one that the app does not use"
+        )),
+        _ => {}
+    }
+    let inline = [("bot_token", &channel.bot_token, "xoxb-"), ("app_token", &channel.app_token, "xapp-")];
+    for (key, secret, begin) in inline {
+        faults.extend(
+            secret
+                .as_ref()
+                .and_then(|secret| wrong_token(key, &secret.0, begin))
+                .map(|why| format!("channels.{name}: {why}")),
+        );
+    }
+    faults
+}
+
+/// What is wrong with a token of Slack, going by how it begins; it is never quoted.
+pub fn wrong_token(key: &str, token: &str, begin: &str) -> Option<String> {
+    let kinds = [("xoxb-", "a bot token"), ("xapp-", "an app token"), ("xoxp-", "a user's token")];
+    if token.starts_with(begin) {
+        return None;
+    }
+    let wanted = kinds.iter().find(|(start, _)| *start == begin).map_or("another one", |(_, kind)| kind);
+    let other = kinds.iter().find(|(start, _)| token.starts_with(start));
+    Some(match other {
+        Some((start, kind)) => format!("{key} holds {kind} ({start}…); it takes {wanted} ({begin}…)"),
+        None => format!("{key} takes {wanted}, which begins with {begin}"),
+    })
 }
 
 fn check_runtimes(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {

@@ -233,16 +233,34 @@ pub struct Channel {
     /// File with the bot's token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_file: Option<Spanned<String>>,
-    /// A Bot API server of one's own.
+    /// Slack's token of the bot, `xoxb-…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot_token: Option<SecretText>,
+    /// File with Slack's token of the bot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot_token_file: Option<Spanned<String>>,
+    /// Slack's token of the app, `xapp-…`, for Socket Mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_token: Option<SecretText>,
+    /// File with Slack's token of the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_token_file: Option<Spanned<String>>,
+    /// What Slack signs its pushes with, instead of Socket Mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_secret: Option<SecretText>,
+    /// File with what Slack signs its pushes with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_secret_file: Option<Spanned<String>>,
+    /// A Bot API or Web API server of one's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_url: Option<Spanned<Address>>,
     /// The platform pushes instead of being polled.
     #[serde(default)]
     pub webhook: bool,
-    /// Messages a second over all; Telegram allows 30.
+    /// Messages a second over all; Telegram allows 30, Slack some hundred a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
-    /// Messages a second in one conversation; Telegram allows 1.
+    /// Messages a second in one conversation; Telegram and Slack allow 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_chat: Option<f64>,
 }
@@ -253,6 +271,7 @@ pub struct Channel {
 #[expect(missing_docs, reason = "the names say it")]
 pub enum ChannelKind {
     Telegram,
+    Slack,
     Log,
 }
 
@@ -261,6 +280,7 @@ impl ChannelKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Telegram => "telegram",
+            Self::Slack => "slack",
             Self::Log => "log",
         }
     }

@@ -12,6 +12,7 @@ mod policy;
 mod storage;
 mod value;
 
+pub use check::wrong_token;
 pub use error::{ConfigError, Fault};
 pub use file::{ApiToken, Channel, ChannelKind, File, Heartbeat, LogFormat, Person, Rule, Runtime, RuntimeKind};
 pub use load::{Config, DEFAULTS, locate};

@@ -47,5 +47,6 @@ pub fn outgoing(policy: &Policy, tokens: &Tokens, copy: &Copy, card: &Card, now:
         silent: card.silent,
         under: None,
         only: copy.to.only.clone(),
+        again: false,
     }
 }

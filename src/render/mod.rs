@@ -8,6 +8,7 @@ mod filters;
 mod html;
 pub mod markup;
 mod plain;
+mod slack;
 mod telegram;
 mod words;
 
@@ -27,6 +28,7 @@ use markup::Doc;
 
 pub use html::{escape as escape_html, html};
 pub use plain::plain;
+pub use slack::{escape_slack, slack, slack_plain};
 pub use telegram::telegram;
 pub use words::Words;
 

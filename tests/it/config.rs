@@ -28,6 +28,8 @@ fn folder(text: &str) -> tempfile::TempDir {
     write("empty.secret", " \n");
     write("plain.secret", CANARY);
     write("short.secret", "whsec_c2hvcnQ=");
+    write("slack.bot", "xoxb-1-canary-4f1d9c-never-shown");
+    write("slack.app", "xapp-1-canary-4f1d9c-never-shown");
     folder
 }
 
@@ -187,6 +189,14 @@ fn what_does_not_fit_together_is_told_with_its_place() {
         "[channels.page]\nkind = \"log\"",
         "[channels.api]\nkind = \"log\"",
         "[channels.tg]\nkind = \"telegram\"\ntoken_file = \"claude.token\"\napi_url = \"localhost\"",
+        "[channels.team]\nkind = \"slack\"\ntoken = \"xoxb-1\"",
+        "[channels.team]\nkind = \"slack\"\nbot_token_file = \"slack.bot\"",
+        "[channels.team]\nkind = \"slack\"\nbot_token_file = \"slack.bot\"\napp_token_file = \"slack.app\"\nsigning_secret = \"s\"",
+        "[channels.team]\nkind = \"slack\"\nbot_token_file = \"slack.app\"\napp_token_file = \"slack.app\"",
+        "[channels.team]\nkind = \"slack\"\nbot_token_file = \"slack.bot\"\napp_token_file = \"slack.bot\"",
+        "[channels.team]\nkind = \"slack\"\nbot_token = \"xapp-1\"\napp_token = \"xoxb-1\"",
+        "[channels.team]\nkind = \"slack\"\nbot_token_file = \"claude.token\"\napp_token_file = \"slack.app\"",
+        "[channels.team]\nkind = \"slack\"\nbot_token_file = \"slack.bot\"\napp_token_file = \"nowhere.app\"",
         "[runtimes.fleet]\nkind = \"generic\"",
         "[runtimes.fleet]\nkind = \"generic\"\ntoken_file = \"claude.token\"\ncontrol_url = \"http://127.0.0.1:1/\"",
         "[runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"fleet.secret\"\ncontrol_url = \"127.0.0.1:9100\"",

@@ -24,5 +24,6 @@ mod scenario;
 mod scene;
 mod seeds;
 mod sim;
+mod slack;
 mod store;
 mod telegram;

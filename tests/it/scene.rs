@@ -37,16 +37,19 @@ pub const PEOPLE: &str = r#"
 role = "approver"
 lang = "en"
 telegram = 77
+slack = "U77"
 
 [people.victor]
 role = "admin"
 lang = "es"
 telegram = 1234
+slack = "U1234"
 
 [people.guest]
 role = "viewer"
 lang = "en"
 telegram = 5
+slack = "U5"
 "#;
 
 /// A running sereno.

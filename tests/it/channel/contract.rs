@@ -44,6 +44,11 @@ pub trait Bench: Send + Sync {
     /// What must never be told.
     fn secrets(&self) -> Vec<String>;
 
+    /// Whether a message can be sent without a sound.
+    fn knows_silence(&self) -> bool {
+        true
+    }
+
     /// From now on nothing can be sent. Returns the errors that every call then gives.
     async fn breaks(&self) -> Vec<String>;
 }
@@ -131,6 +136,7 @@ pub fn message(target: &str, doc: Doc) -> Outgoing {
         silent: false,
         under: None,
         only: None,
+        again: false,
     }
 }
 
@@ -208,7 +214,7 @@ async fn buttons_are_left_out(bench: &dyn Bench) {
 pub async fn silence_and_threads_are_carried_or_said_to_be_missing(bench: &dyn Bench) {
     for silent in [true, false] {
         let out = Outgoing { silent, ..line(bench.target(), "It is well") };
-        assert_eq!(sent(bench, &out).await.1.silent, silent);
+        assert_eq!(sent(bench, &out).await.1.silent, silent && bench.knows_silence());
     }
     let (parent, _) = sent(bench, &line(bench.target(), "It asks")).await;
     let out = Outgoing { under: Some(parent.clone()), ..line(bench.target(), "The whole text") };

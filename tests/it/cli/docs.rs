@@ -27,6 +27,11 @@ fn what_is_generated_is_what_check_wants() {
     assert_eq!(std::fs::read_to_string(home.path("README.md")).unwrap(), text, "generating again changes nothing");
     home.write("README.md", &text.replacen("/ack", "/acknowledge", 1));
     assert_eq!(home.run(&["commands", "check"]).code, 1);
+    home.write("README.md", &text);
+    home.write("deploy/slack-manifest.yaml", "display_information: {}\n");
+    let ran = home.run(&["commands", "check"]);
+    let said = "sereno: deploy/slack-manifest.yaml is behind; run `sereno commands generate`\n";
+    assert_eq!((ran.code, ran.err.as_str()), (1, said));
 }
 
 #[test]

@@ -65,8 +65,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Kept {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        // `serve` does not show what PostgreSQL remarks either.
-        if *event.metadata().level() > Level::WARN || event.metadata().target() == "sqlx::postgres::notice" {
+        // `serve` shows neither what PostgreSQL remarks nor what the client of Slack's sockets says.
+        let target = event.metadata().target();
+        let unshown = target == "sqlx::postgres::notice" || target.starts_with("slack_morphism");
+        if *event.metadata().level() > Level::WARN || unshown {
             return;
         }
         let mut line = Line(format!("{} {}", event.metadata().level(), event.metadata().target()));
