@@ -4,6 +4,8 @@
 //! as [`Incoming`]. It knows its platform's limits and oddities, and nothing of the store, the fold or
 //! the other channels.
 
+#[cfg(feature = "discord")]
+pub mod discord;
 pub mod log;
 #[cfg(feature = "telegram")]
 pub mod telegram;
@@ -24,14 +26,19 @@ use crate::render::markup::Doc;
 /// <https://core.telegram.org/bots/api#sendmessage>
 pub const TELEGRAM_TEXT: usize = 4096;
 
+/// UTF-16 units of what is seen of a message on Discord: what an embed's description takes, less its frames.
+/// <https://discord.com/developers/docs/resources/message#embed-object>
+pub const DISCORD_TEXT: usize = 4000;
+
 /// What a kind of channel can carry, also where its adapter is not part of this build.
 pub fn carries(kind: &str) -> ChannelPolicy {
     let (text_limit, buttons, threads, asks) = match kind {
         "web" => (None, true, true, true),
         "telegram" => (Some(TELEGRAM_TEXT), true, true, false),
+        "discord" => (Some(DISCORD_TEXT), true, true, true),
         _ => (None, false, false, false),
     };
-    ChannelPolicy { kind: kind.into(), text_limit, edits: true, buttons, threads, asks, whispers: false }
+    ChannelPolicy { kind: kind.into(), text_limit, edits: true, buttons, threads, asks, whispers: kind == "discord" }
 }
 
 /// Something to send, drawn for whoever reads it.
@@ -220,6 +227,8 @@ pub struct Pushed {
     pub incoming: Vec<Incoming>,
     /// What the platform wants to read in the answer; without it the answer is empty.
     pub say: Option<Value>,
+    /// It is answered by a call of its own, and the platform wants to read as much in the status.
+    pub later: bool,
 }
 
 /// An adapter to a platform where people are.

@@ -1,8 +1,8 @@
 //! `sereno commands`: what is derived from the command catalogue, and whether it is up to date.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Args as ClapArgs, Subcommand};
 
 use super::{Done, Failure};
 use crate::core::access::Role;
@@ -12,31 +12,57 @@ use crate::core::signal::CATALOGUE as SIGNALS;
 /// What `commands` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CommandsCommand {
-    /// Write the generated parts of the README.
-    Generate {
-        /// The README.
-        #[arg(long, default_value = "README.md", value_name = "FILE")]
-        readme: PathBuf,
-    },
+    /// Write the generated parts of the README, and what is registered with Discord.
+    Generate(Files),
     /// Say whether they are up to date.
-    Check {
-        /// The README.
-        #[arg(long, default_value = "README.md", value_name = "FILE")]
-        readme: PathBuf,
-    },
+    Check(Files),
+}
+
+/// Where what is generated stands.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Files {
+    /// The README.
+    #[arg(long, default_value = "README.md", value_name = "FILE")]
+    readme: PathBuf,
+    /// The commands as they are registered with Discord.
+    #[arg(long, default_value = "deploy/discord-commands.json", value_name = "FILE")]
+    discord: PathBuf,
 }
 
 pub(crate) fn run(command: &CommandsCommand) -> Done {
-    let (CommandsCommand::Generate { readme } | CommandsCommand::Check { readme }) = command;
+    let (CommandsCommand::Generate(files) | CommandsCommand::Check(files)) = command;
+    let readme = &files.readme;
     let text = std::fs::read_to_string(readme).map_err(|e| Failure::Usage(format!("{}: {e}", readme.display())))?;
-    let wanted = generated(&text).map_err(Failure::Usage)?;
-    match command {
-        CommandsCommand::Generate { .. } => std::fs::write(readme, wanted).map_err(Failure::no),
-        CommandsCommand::Check { .. } if text == wanted => Ok(()),
-        CommandsCommand::Check { .. } => {
-            Err(Failure::No(format!("{} is behind; run `sereno commands generate`", readme.display())))
+    let mut wanted = vec![(readme, generated(&text).map_err(Failure::Usage)?)];
+    wanted.extend(discord().map(|text| (&files.discord, text)));
+    for (path, wanted) in wanted {
+        match command {
+            CommandsCommand::Generate(_) => write(path, &wanted).map_err(Failure::no)?,
+            CommandsCommand::Check(_) if std::fs::read_to_string(path).is_ok_and(|text| text == wanted) => {}
+            CommandsCommand::Check(_) => {
+                return Err(Failure::No(format!("{} is behind; run `sereno commands generate`", path.display())));
+            }
         }
     }
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, text)
+}
+
+#[cfg(feature = "discord")]
+fn discord() -> Option<String> {
+    Some(crate::channel::discord::registration())
+}
+
+/// A build without Discord registers nothing there.
+#[cfg(not(feature = "discord"))]
+const fn discord() -> Option<String> {
+    None
 }
 
 /// A README with its generated parts made anew.

@@ -10,6 +10,7 @@ use contract::Bench;
 async fn benches() -> Vec<Box<dyn Bench>> {
     vec![
         Box::new(crate::telegram::bench::TelegramBench::start().await),
+        Box::new(crate::discord::bench::DiscordBench::start().await),
         Box::new(benches::WebBench::new()),
         Box::new(benches::LogBench::new()),
     ]
