@@ -206,6 +206,12 @@ async fn a_tap_whose_answer_takes_long_is_told_that_it_was_heard() {
         fake.until("it is taken", |_| post.taken.lock().unwrap().len() == 2).await;
         discord.answer(&tap.to_string(), "Approved.", false).await;
         assert_eq!((fake.memory().asked[&tap].first, fake.told(tap)), (Some(4), vec!["Approved.".to_owned()]));
+        // Whoever tapped long ago is not there to be told any more: nothing happens.
+        let tap = fake.says(fake.tap(ANA, &message, "token"));
+        fake.until("it is taken", |_| post.taken.lock().unwrap().len() == 3).await;
+        fake.ends(tap);
+        discord.answer(&tap.to_string(), "Approved.", false).await;
+        assert!(fake.told(tap).is_empty());
     };
     assert_eq!(during(&discord, &post, story).await, None);
 }

@@ -74,6 +74,13 @@ async fn every_answer_means_one_thing() {
 }
 
 #[tokio::test]
+async fn a_silence_leaves_it_open_whether_the_message_arrived() {
+    let fake = Fake::start().await;
+    fake.fails("POST /channels/500", Fault::Silence);
+    assert_eq!(kind(&adapter(&fake).send(&line("500", "hello")).await), "uncertain");
+}
+
+#[tokio::test]
 async fn what_was_asked_to_wait_is_waited() {
     let fake = Fake::start().await;
     fake.fails("POST /channels/500", Fault::Wait(1.25));
