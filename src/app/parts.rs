@@ -33,12 +33,38 @@ pub fn build_channels(
     for (name, about) in &config.file.channels {
         let channel: Arc<dyn Channel> = match about.kind.get_ref() {
             ChannelKind::Log => Arc::new(LogChannel::new(Box::new(std::io::stdout()))),
+            ChannelKind::Discord => discord(config, name, about)?,
             ChannelKind::Telegram => telegram(config, name, about)?,
             ChannelKind::Slack => slack(config, name, about)?,
         };
         channels.insert(name.clone(), channel);
     }
     Ok(channels)
+}
+
+#[cfg(feature = "discord")]
+fn discord(config: &Config, name: &str, about: &config::Channel) -> Result<Arc<dyn Channel>, ConfigError> {
+    use crate::channel::discord::{Discord, Settings, public_key};
+
+    let place = format!("channels.{name}");
+    let token = config.secret(about.token.as_ref(), about.token_file.as_ref(), &place)?;
+    let token = token.ok_or_else(|| fault(place.clone(), "needs token_file"))?;
+    let authority = config.secret(None, about.ca_file.as_ref(), &place)?;
+    let settings = Settings {
+        name: name.to_owned(),
+        token: token.reveal().to_owned(),
+        key: about.public_key.as_ref().and_then(|key| public_key(key.get_ref())),
+        guilds: about.guilds.iter().map(|id| id.get_ref().unsigned_abs()).collect(),
+        resolve: about.api_resolve.as_ref().and_then(|address| address.get_ref().parse().ok()),
+        authority: authority.map(|pem| pem.reveal().as_bytes().to_vec()),
+        rate: (about.per_chat.unwrap_or(1.0), about.rate.unwrap_or(40.0)),
+    };
+    Ok(Arc::new(Discord::new(settings).map_err(|error| config.fault(&about.kind, format!("{place}: {error}")))?))
+}
+
+#[cfg(not(feature = "discord"))]
+fn discord(_config: &Config, name: &str, _about: &config::Channel) -> Result<Arc<dyn Channel>, ConfigError> {
+    Err(fault(format!("channels.{name}"), "this build has no Discord; build it with the feature `discord`"))
 }
 
 #[cfg(feature = "telegram")]

@@ -4,6 +4,8 @@
 //! as [`Incoming`]. It knows its platform's limits and oddities, and nothing of the store, the fold or
 //! the other channels.
 
+#[cfg(feature = "discord")]
+pub mod discord;
 pub mod log;
 #[cfg(feature = "slack")]
 pub mod slack;
@@ -31,12 +33,17 @@ pub const TELEGRAM_TEXT: usize = 4096;
 /// <https://docs.slack.dev/reference/block-kit/composition-objects/text-object>
 pub const SLACK_TEXT: usize = 3000;
 
+/// UTF-16 units of what is seen of a message on Discord: what an embed's description takes, less its frames.
+/// <https://discord.com/developers/docs/resources/message#embed-object>
+pub const DISCORD_TEXT: usize = 4000;
+
 /// What a kind of channel can carry, also where its adapter is not part of this build.
 pub fn carries(kind: &str) -> ChannelPolicy {
     let (text_limit, buttons, threads, asks, whispers) = match kind {
         "web" => (None, true, true, true, false),
         "telegram" => (Some(TELEGRAM_TEXT), true, true, false, false),
         "slack" => (Some(SLACK_TEXT), true, true, true, true),
+        "discord" => (Some(DISCORD_TEXT), true, true, true, true),
         _ => (None, false, false, false, false),
     };
     ChannelPolicy { kind: kind.into(), text_limit, edits: true, buttons, threads, asks, whispers }
@@ -230,6 +237,8 @@ pub struct Pushed {
     pub incoming: Vec<Incoming>,
     /// What the platform wants to read in the answer; without it the answer is empty.
     pub say: Option<Value>,
+    /// It is answered by a call of its own, and the platform wants to read as much in the status.
+    pub later: bool,
 }
 
 /// An adapter to a platform where people are.

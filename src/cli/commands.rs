@@ -14,7 +14,7 @@ use crate::core::signal::CATALOGUE as SIGNALS;
 /// What `commands` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CommandsCommand {
-    /// Write the generated parts of the README, and the manifest for Slack.
+    /// Write the generated parts of the README, and what Slack and Discord are told beside it.
     Generate {
         /// The README.
         #[arg(long, default_value = "README.md", value_name = "FILE")]
@@ -31,27 +31,44 @@ pub(crate) enum CommandsCommand {
 pub(crate) fn run(command: &CommandsCommand) -> Done {
     let (CommandsCommand::Generate { readme } | CommandsCommand::Check { readme }) = command;
     let text = std::fs::read_to_string(readme).map_err(|e| Failure::Usage(format!("{}: {e}", readme.display())))?;
-    let wanted = generated(&text).map_err(Failure::Usage)?;
-    let beside = readme.parent().unwrap_or(Path::new("")).join(manifest::PATH);
-    match command {
-        CommandsCommand::Generate { .. } => {
-            if let Some(folder) = beside.parent() {
-                std::fs::create_dir_all(folder).map_err(Failure::no)?;
+    let beside = readme.parent().unwrap_or(Path::new(""));
+    let mut wanted = vec![
+        (readme.clone(), generated(&text).map_err(Failure::Usage)?),
+        (beside.join(manifest::PATH), manifest::manifest()),
+    ];
+    wanted.extend(registration().map(|text| (beside.join(REGISTRATION), text)));
+    for (file, wanted) in wanted {
+        match command {
+            CommandsCommand::Generate { .. } => write(&file, &wanted).map_err(Failure::no)?,
+            CommandsCommand::Check { .. } => {
+                let is = std::fs::read_to_string(&file).is_ok_and(|text| text == wanted);
+                let behind = || Failure::No(format!("{} is behind; run `sereno commands generate`", file.display()));
+                is.then_some(()).ok_or_else(behind)?;
             }
-            std::fs::write(readme, wanted).map_err(Failure::no)?;
-            std::fs::write(beside, manifest::manifest()).map_err(Failure::no)
-        }
-        CommandsCommand::Check { .. } => {
-            up_to_date(readme, text == wanted)?;
-            let have = std::fs::read_to_string(&beside).unwrap_or_default();
-            up_to_date(&beside, have == manifest::manifest())
         }
     }
+    Ok(())
 }
 
-fn up_to_date(file: &Path, is: bool) -> Done {
-    let behind = || Failure::No(format!("{} is behind; run `sereno commands generate`", file.display()));
-    is.then_some(()).ok_or_else(behind)
+fn write(file: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(file, text)
+}
+
+/// Where the commands stand as they are registered with Discord, beside the README.
+const REGISTRATION: &str = "deploy/discord-commands.json";
+
+#[cfg(feature = "discord")]
+fn registration() -> Option<String> {
+    Some(crate::channel::discord::registration())
+}
+
+/// A build without Discord registers nothing there.
+#[cfg(not(feature = "discord"))]
+const fn registration() -> Option<String> {
+    None
 }
 
 /// A README with its generated parts made anew.

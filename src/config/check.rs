@@ -1,6 +1,7 @@
 //! What the types of a file cannot say: names that must exist, conditions that must compile.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -150,10 +151,36 @@ fn check_store(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
     }
 }
 
+fn check_discord(name: &str, channel: &Channel, source: Source<'_>, faults: &mut Vec<Fault>) {
+    let at = Some(channel.kind.span());
+    if cfg!(not(feature = "discord")) {
+        return faults.push(source.fault(at, "this build has no Discord; build it with the feature `discord`"));
+    }
+    if channel.token.is_none() && channel.token_file.is_none() {
+        let message =
+            format!("channels.{name} needs token_file: the token on the page Bot of Discord's Developer Portal");
+        faults.push(source.fault(at, message));
+    }
+    #[cfg(feature = "discord")]
+    if let Some(key) =
+        channel.public_key.as_ref().filter(|key| crate::channel::discord::public_key(key.get_ref()).is_none())
+    {
+        let message = "copy the public key, 64 hexadecimal digits, from General Information in the Developer Portal";
+        faults.push(source.fault(Some(key.span()), message));
+    }
+    for guild in channel.guilds.iter().filter(|guild| *guild.get_ref() <= 0) {
+        faults.push(source.fault(Some(guild.span()), "write the ID of the server, a number"));
+    }
+    if let Some(address) = channel.api_resolve.as_ref().filter(|at| at.get_ref().parse::<SocketAddr>().is_err()) {
+        faults.push(source.fault(Some(address.span()), "write an address and a port, such as \"127.0.0.1:4143\""));
+    }
+}
+
 fn check_channels(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
     for (name, channel) in &file.channels {
         let at = Some(channel.kind.span());
         match channel.kind.get_ref() {
+            ChannelKind::Discord => check_discord(name, channel, source, faults),
             ChannelKind::Telegram if cfg!(not(feature = "telegram")) => {
                 faults
                     .push(source.fault(at.clone(), "this build has no Telegram; build it with the feature `telegram`"));

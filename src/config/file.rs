@@ -263,6 +263,18 @@ pub struct Channel {
     /// Messages a second in one conversation; Telegram and Slack allow 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_chat: Option<f64>,
+    /// With which Discord signs what it pushes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<Spanned<String>>,
+    /// Discord's servers whose people are heard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guilds: Vec<Spanned<i64>>,
+    /// Address and port of a server that stands in for Discord's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_resolve: Option<Spanned<String>>,
+    /// File with the certificate of whoever vouches for a server of one's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<Spanned<String>>,
 }
 
 /// Platforms.
@@ -270,6 +282,7 @@ pub struct Channel {
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum ChannelKind {
+    Discord,
     Telegram,
     Slack,
     Log,
@@ -279,6 +292,7 @@ impl ChannelKind {
     /// The word in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Discord => "discord",
             Self::Telegram => "telegram",
             Self::Slack => "slack",
             Self::Log => "log",

@@ -31,5 +31,6 @@ pub async fn update(
         // Answered only once it is stored: the platform sends it again otherwise.
         door.receiver().take(&name, channel.as_ref(), incoming).await?;
     }
-    Ok(pushed.say.map_or_else(|| StatusCode::OK.into_response(), |say| Json(say).into_response()))
+    let status = if pushed.later { StatusCode::ACCEPTED } else { StatusCode::OK };
+    Ok(pushed.say.map_or_else(|| status.into_response(), |say| (status, Json(say)).into_response()))
 }

@@ -4,6 +4,7 @@
 //! an agent wrote arrives in the tree as a literal, with hidden characters made visible, and each dialect
 //! escapes literals in one place. This module knows languages and zones, not platforms' limits on sending.
 
+mod discord;
 mod filters;
 mod html;
 pub mod markup;
@@ -26,6 +27,7 @@ use crate::core::reason::Reason;
 use crate::core::time::Ts;
 use markup::Doc;
 
+pub use discord::{DiscordText, discord, discord_escape};
 pub use html::{escape as escape_html, html};
 pub use plain::plain;
 pub use slack::{escape_slack, slack, slack_plain};

@@ -214,6 +214,22 @@ fn what_does_not_fit_together_is_told_with_its_place() {
 }
 
 #[test]
+fn what_discord_cannot_use_is_told_with_its_place() {
+    let discord = |line: &str| format!("[channels.dc]\nkind = \"discord\"\ntoken_file = \"claude.token\"\n{line}");
+    let cases = [
+        "[channels.dc]\nkind = \"discord\"".to_owned(),
+        discord("public_key = \"abc\""),
+        discord(&format!("public_key = \"{}\"", "0".repeat(64))),
+        discord("guilds = [0]"),
+        discord("guilds = [\"900\"]"),
+        discord("api_resolve = \"localhost:4143\""),
+        discord("ca_file = \"plain.secret\""),
+    ];
+    let told = told(&cases.each_ref().map(String::as_str));
+    insta::assert_snapshot!(told);
+}
+
+#[test]
 fn a_secret_that_cannot_be_used_is_told_without_the_secret() {
     let told = told(&[
         "[runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"nowhere.secret\"",

@@ -11,6 +11,7 @@ mod core;
 mod crash;
 mod database;
 mod deploy;
+mod discord;
 mod dose;
 mod faults;
 mod intake;

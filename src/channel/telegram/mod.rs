@@ -282,7 +282,7 @@ impl Channel for Telegram {
         if matches!(update.kind, UpdateKind::Error(_)) {
             return Ok(Pushed::default());
         }
-        Ok(Pushed { incoming: receive::incoming(&self.name, update).into_iter().collect(), say: None })
+        Ok(Pushed { incoming: receive::incoming(&self.name, update).into_iter().collect(), ..Pushed::default() })
     }
 
     async fn answer(&self, to: &str, text: &str, alert: bool) {

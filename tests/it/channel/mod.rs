@@ -11,6 +11,7 @@ async fn benches() -> Vec<Box<dyn Bench>> {
     vec![
         Box::new(crate::telegram::bench::TelegramBench::start().await),
         Box::new(crate::slack::bench::SlackBench::start().await),
+        Box::new(crate::discord::bench::DiscordBench::start().await),
         Box::new(benches::WebBench::new()),
         Box::new(benches::LogBench::new()),
     ]

@@ -7,9 +7,10 @@ use crate::binary::Home;
 const MARKS: &str = "# x\n<!-- commands: generated -->\n<!-- commands: end -->\nbetween\n<!-- signals: generated -->\n<!-- signals: end -->\nafter\n";
 
 #[test]
-fn the_readme_is_up_to_date() {
+fn what_is_generated_is_up_to_date() {
     let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let ran = Home::empty().run(&["commands", "check", "--readme", readme]);
+    let discord = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/discord-commands.json");
+    let ran = Home::empty().run(&["commands", "check", "--readme", readme, "--discord", discord]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
 }
 
@@ -25,6 +26,11 @@ fn what_is_generated_is_what_check_wants() {
     insta::assert_snapshot!(text);
     assert_eq!(home.run(&["commands", "generate"]).code, 0);
     assert_eq!(std::fs::read_to_string(home.path("README.md")).unwrap(), text, "generating again changes nothing");
+    let registered = std::fs::read_to_string(home.path("deploy/discord-commands.json")).unwrap();
+    home.write("deploy/discord-commands.json", &registered.replacen("ack", "acknowledge", 1));
+    let ran = home.run(&["commands", "check"]);
+    let behind = "sereno: deploy/discord-commands.json is behind; run `sereno commands generate`\n";
+    assert_eq!((ran.code, ran.err.as_str()), (1, behind));
     home.write("README.md", &text.replacen("/ack", "/acknowledge", 1));
     assert_eq!(home.run(&["commands", "check"]).code, 1);
     home.write("README.md", &text);
