@@ -96,7 +96,8 @@ impl Cron {
             (false, false) => vec![line(&list(&day), "*")?, line("*", &names(&weekday))?],
             _ => {
                 let stepped = if day.star { &day } else { &weekday };
-                let message = "what */n means beside a day differs from one cron to the next; list the days, such as 1,11,21";
+                let message =
+                    "what */n means beside a day differs from one cron to the next; list the days, such as 1,11,21";
                 return Err((message.to_owned(), stepped.at));
             }
         };

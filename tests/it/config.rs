@@ -181,6 +181,42 @@ fn a_rule_or_route_that_cannot_be_is_told_with_its_place() {
 }
 
 #[test]
+fn a_digest_that_cannot_be_is_told_with_its_place() {
+    let ana = "[people.ana]\nrole = \"viewer\"\n[channels.out]\nkind = \"log\"\n";
+    let daily = |keys: &str| format!("{ana}[digest.daily]\n{keys}");
+    let cases = [
+        daily("at = \"7:00\"\nto = [\"person:ana\"]"),
+        daily("at = \"0 0 7 * * *\"\nto = [\"person:ana\"]"),
+        daily("at = \"0 25 * * *\"\nto = [\"person:ana\"]"),
+        daily("at = \"0 7 L * *\"\nto = [\"person:ana\"]"),
+        daily("at = \"0 7 * * *\"\nto = []"),
+        daily("at = \"0 7 * * *\"\nto = [\"person:bob\", \"mail:ana\", \"ana\"]"),
+        daily("at = \"0 7 * * *\"\nto = [\"person:ana\"]\nvia = [\"out\"]"),
+        daily("at = \"0 7 * * *\"\nto = [\"person:ana\"]\nvia = [\"mail\"]"),
+        daily("at = \"0 7 * * *\"\nto = [\"person:ana\"]\nperiod = \"year\""),
+        daily("to = [\"person:ana\"]"),
+    ];
+    insta::assert_snapshot!(told(&cases.each_ref().map(String::as_str)));
+}
+
+#[test]
+fn a_digest_is_about_what_it_says_or_its_name_or_how_often_it_comes() {
+    use sereno::core::calendar::Unit;
+    let period = |name: &str, at: &str, more: &str| {
+        let text =
+            format!("[people.ana]\nrole = \"viewer\"\n[digest.{name}]\nat = \"{at}\"\nto = [\"person:ana\"]\n{more}");
+        Config::from_text(&text).unwrap().policy.digests[name].period
+    };
+    assert_eq!(period("daily", "0 7 * * 1", ""), Unit::Day);
+    assert_eq!(period("weekly", "0 7 * * *", ""), Unit::Week);
+    assert_eq!(period("monthly", "0 7 * * *", ""), Unit::Month);
+    assert_eq!(period("daily", "0 7 * * *", "period = \"month\""), Unit::Month);
+    assert_eq!(period("board", "0 7 1 * *", ""), Unit::Month);
+    assert_eq!(period("board", "0 17 * * fri", ""), Unit::Week);
+    assert_eq!(period("board", "0 17 * * 1-5", ""), Unit::Day);
+}
+
+#[test]
 fn what_does_not_fit_together_is_told_with_its_place() {
     let told = told(&[
         "[channels.tg]\nkind = \"telegram\"",

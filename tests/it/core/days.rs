@@ -31,7 +31,9 @@ const SCHEDULES: &[(&str, Fits)] = &[
     ("0 0 * * *", |t| (t.hour(), t.minute()) == (0, 0)),
     ("0 7 * * *", |t| (t.hour(), t.minute()) == (7, 0)),
     ("0 7 * * 1", |t| t.weekday() == Weekday::Monday && (t.hour(), t.minute()) == (7, 0)),
-    ("30 2 * * 0,3", |t| matches!(t.weekday(), Weekday::Sunday | Weekday::Wednesday) && (t.hour(), t.minute()) == (2, 30)),
+    ("30 2 * * 0,3", |t| {
+        matches!(t.weekday(), Weekday::Sunday | Weekday::Wednesday) && (t.hour(), t.minute()) == (2, 30)
+    }),
     ("0 0 1 * *", |t| t.day() == 1 && (t.hour(), t.minute()) == (0, 0)),
     ("45 23 13 * fri", |t| (t.day() == 13 || t.weekday() == Weekday::Friday) && (t.hour(), t.minute()) == (23, 45)),
 ];
@@ -106,8 +108,10 @@ fn each_time_and_period_comes_once(name: &str, years: i64) -> usize {
         let differ = times.iter().zip(&wanted).find(|(found, wanted)| found != wanted);
         assert_eq!(differ.map(|(found, wanted)| (found.rfc3339(), wanted.rfc3339())), None, "{name}: {text}");
         assert_eq!(times.len(), wanted.len(), "{name}: {text}");
-        for unit in [Unit::Day, Unit::Week, Unit::Month] {
-            checked += each_period_is_closed_once(name, &times, unit, &shown);
+        // Every hour would only show the same again for weeks and months.
+        let units = [Unit::Day, Unit::Week, Unit::Month];
+        for unit in if *text == "0 * * * *" { &units[..1] } else { &units[..] } {
+            checked += each_period_is_closed_once(name, &times, *unit, &shown);
         }
     }
     checked
@@ -147,9 +151,28 @@ fn each_time_of_a_schedule_comes_once_and_closes_what_is_over_once() {
 #[test]
 fn an_expression_that_is_no_cron_is_told_what_to_write() {
     let texts = [
-        "", "0 7 * *", "0 0 7 * * *", "@daily", "60 * * * *", "0 24 * * *", "0 7 0 * *", "0 7 * 13 *", "0 7 * * 8",
-        "0 7 * * mondays", "0 7 L * *", "0 7 15W * *", "0 7 * * fri#2", "0 7 ? * *", "*/0 * * * *", "5/15 * * * *",
-        "0 7 * * fri-mon", "0 7 */2 * mon", "0 7 30 2 *", "0,,5 * * * *", "+5 * * * *", "0 7 * jan-x *",
+        "",
+        "0 7 * *",
+        "0 0 7 * * *",
+        "@daily",
+        "60 * * * *",
+        "0 24 * * *",
+        "0 7 0 * *",
+        "0 7 * 13 *",
+        "0 7 * * 8",
+        "0 7 * * mondays",
+        "0 7 L * *",
+        "0 7 15W * *",
+        "0 7 * * fri#2",
+        "0 7 ? * *",
+        "*/0 * * * *",
+        "5/15 * * * *",
+        "0 7 * * fri-mon",
+        "0 7 */2 * mon",
+        "0 7 30 2 *",
+        "0,,5 * * * *",
+        "+5 * * * *",
+        "0 7 * jan-x *",
     ];
     let said = texts.map(|text| {
         let (message, at) = Cron::parse(text).unwrap_err();
