@@ -182,21 +182,25 @@ fn a_rule_or_route_that_cannot_be_is_told_with_its_place() {
 
 #[test]
 fn a_digest_that_cannot_be_is_told_with_its_place() {
-    let ana = "[people.ana]\nrole = \"viewer\"\n[channels.out]\nkind = \"log\"\n";
-    let daily = |keys: &str| format!("{ana}[digest.daily]\n{keys}");
+    let ana = "[people.ana]\nrole = \"viewer\"\n[channels.out]\nkind = \"log\"\n[digest.daily]\n";
+    let (at, to) = ("at = \"0 7 * * *\"\n", "to = [\"person:ana\"]");
     let cases = [
-        daily("at = \"7:00\"\nto = [\"person:ana\"]"),
-        daily("at = \"0 0 7 * * *\"\nto = [\"person:ana\"]"),
-        daily("at = \"0 25 * * *\"\nto = [\"person:ana\"]"),
-        daily("at = \"0 7 L * *\"\nto = [\"person:ana\"]"),
-        daily("at = \"0 7 * * *\"\nto = []"),
-        daily("at = \"0 7 * * *\"\nto = [\"person:bob\", \"mail:ana\", \"ana\"]"),
-        daily("at = \"0 7 * * *\"\nto = [\"person:ana\"]\nvia = [\"out\"]"),
-        daily("at = \"0 7 * * *\"\nto = [\"person:ana\"]\nvia = [\"mail\"]"),
-        daily("at = \"0 7 * * *\"\nto = [\"person:ana\"]\nperiod = \"year\""),
-        daily("to = [\"person:ana\"]"),
+        (format!("at = \"7:00\"\n{to}"), "6:7", "cron has five fields, not 1"),
+        (format!("at = \"0 0 7 * * *\"\n{to}"), "6:7", "there are no seconds"),
+        (format!("at = \"0 25 * * *\"\n{to}"), "6:9", "the hour is 0 to 23, not `25`"),
+        (format!("at = \"0 7 L * *\"\n{to}"), "6:11", "after the last day of a month is 0 0 1 * *"),
+        (format!("{at}to = []"), "7:6", "write for example person:NAME"),
+        (format!("{at}to = [\"person:bob\"]"), "7:7", "there is no person `bob`; the people are ana"),
+        (format!("{at}to = [\"mail:ana\"]"), "7:7", "there is no channel `mail`; the channels are api, out, page"),
+        (format!("{at}{to}\nvia = [\"mail\"]"), "8:8", "there is no channel `mail`; the channels are api, out, page"),
+        (format!("{at}{to}\nvia = [\"out\"]"), "7:7", "`person:ana` cannot be reached on out; give them an account"),
+        (format!("{at}{to}\nperiod = \"year\""), "8:", "day"),
+        (to.to_owned(), "5:", "at"),
     ];
-    insta::assert_snapshot!(told(&cases.each_ref().map(String::as_str)));
+    for (keys, place, words) in cases {
+        let told = said(&format!("{ana}{keys}"), &[]);
+        assert!(told.contains(&format!("sereno.toml:{place}")) && told.contains(words), "{keys}\n{told}");
+    }
 }
 
 #[test]

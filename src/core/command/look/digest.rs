@@ -8,7 +8,7 @@ use crate::core::message::Content;
 use crate::core::policy::DigestSpec;
 use crate::core::reason::Reason;
 use crate::core::step::Fold;
-use crate::core::time::zone;
+use crate::core::time::{Span, zone};
 
 /// `/digest [now] [NAME]`
 pub fn digest(f: &mut Fold<'_>, call: &Call) -> Outcome {
@@ -24,7 +24,8 @@ pub fn digest(f: &mut Fold<'_>, call: &Call) -> Outcome {
         }
     }
     let Ok(on) = zone(&reader.tz) else { return Ok(Answer::Done(Reason::NothingToDo)) };
-    let period = (spec.period.began(f.at, &on), f.at);
+    // With what has happened at this very instant.
+    let period = (spec.period.began(f.at, &on), f.at.plus(Span(1)));
     answer(Content::Digest(Box::new(f.w.digest_view(&name, &spec, &reader, period, true))))
 }
 
