@@ -11,8 +11,9 @@ use super::file::{Channel, ChannelKind, File, RuntimeKind};
 use super::policy::{self, PAGE};
 use super::storage;
 use super::value::SecretText;
+use crate::core::calendar::Cron;
 use crate::core::policy::{Policy, Verb};
-use crate::core::route::{Matchers, expand};
+use crate::core::route::{Destination, Matchers, expand};
 use crate::core::rule::RuleBook;
 use crate::core::time::Span;
 use crate::runtime::AgentScope;
@@ -33,6 +34,7 @@ pub fn check(file: &File, policy: &Policy, source: Source<'_>) -> Vec<Fault> {
     check_runtimes(file, source, &mut faults);
     check_rules(file, source, &mut faults);
     check_routes(file, policy, source, &mut faults);
+    check_digests(file, policy, source, &mut faults);
     faults
 }
 
@@ -332,6 +334,43 @@ fn check_routes(file: &File, policy: &Policy, source: Source<'_>, faults: &mut V
                     faults.push(
                         source.fault(Some(to.span()), format!("`{}` can be reached on no channel", to.get_ref())),
                     );
+                }
+                Ok(_) => {}
+                Err(message) => faults.push(source.fault(Some(to.span()), message)),
+            }
+        }
+    }
+}
+
+fn check_digests(file: &File, policy: &Policy, source: Source<'_>, faults: &mut Vec<Fault>) {
+    for (name, digest) in &file.digest {
+        if let Err((message, offset)) = Cron::parse(digest.at.get_ref()) {
+            faults.push(source.fault(Some(within(&digest.at, Some(offset))), message));
+        }
+        if digest.to.get_ref().is_empty() {
+            let message = format!("digest.{name} must end somewhere: `to` is empty; write for example person:NAME");
+            faults.push(source.fault(Some(digest.to.span()), message));
+        }
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            digest.via.iter().flatten().partition(|channel| policy.channels.contains_key(channel.get_ref()));
+        for channel in &unknown {
+            let channels: Vec<&str> = policy.channels.keys().map(String::as_str).collect();
+            let said = channel.get_ref();
+            let message = format!("there is no channel `{said}`; the channels are {}", channels.join(", "));
+            faults.push(source.fault(Some(channel.span()), message));
+        }
+        let via: Vec<&str> = known.iter().map(|channel| channel.get_ref().as_str()).collect();
+        let fits =
+            |place: &Destination| place.person.is_none() || via.is_empty() || via.contains(&place.channel.as_str());
+        for to in digest.to.get_ref() {
+            let said = to.get_ref();
+            match expand(policy, said) {
+                Ok(places) if !places.iter().any(fits) => {
+                    let which = via.join(" or ");
+                    let message = format!(
+                        "`{said}` cannot be reached on {which}; give them an account there, or another channel to `via`"
+                    );
+                    faults.push(source.fault(Some(to.span()), message));
                 }
                 Ok(_) => {}
                 Err(message) => faults.push(source.fault(Some(to.span()), message)),

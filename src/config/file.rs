@@ -8,6 +8,7 @@ use toml::Spanned;
 
 use super::value::{Address, Duration, Listen, OneOrMany, SecretText, Tz};
 use crate::core::access::Role;
+use crate::core::calendar::Unit;
 use crate::core::policy::{Lang, ScopeKind, Severity, Verb};
 use crate::core::time::Span;
 use crate::runtime::claude_code::GateHook;
@@ -49,6 +50,9 @@ pub struct File {
     /// Routes in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,
+    /// Digests by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub digest: BTreeMap<String, Digest>,
     /// Prices by model.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub prices: BTreeMap<String, Price>,
@@ -392,6 +396,22 @@ pub struct Route {
 
 fn everything() -> Spanned<String> {
     Spanned::new(0..0, String::new())
+}
+
+/// `[digest.NAME]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Digest {
+    /// Five fields of cron, on the reader's clock.
+    pub at: Spanned<String>,
+    /// Destinations.
+    pub to: Spanned<Vec<Spanned<String>>>,
+    /// Of what it tells; by default what its name says, or how often it comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<Unit>,
+    /// The only channels of a person that it goes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Vec<Spanned<String>>>,
 }
 
 /// `[prices."MODEL"]`, dollars per million tokens.

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::file::{File, Rule, Runtime, RuntimeKind};
+use toml::Spanned;
+
+use super::file::{Digest, File, Rule, Runtime, RuntimeKind};
 use crate::channel::carries;
+use crate::core::calendar::{Cron, Unit};
 use crate::core::money::Price;
-use crate::core::policy::{ChannelPolicy, Lang, Person, Policy, RouteSpec, RuleSpec, RuntimePolicy, Verb};
+use crate::core::policy::{ChannelPolicy, DigestSpec, Lang, Person, Policy, RouteSpec, RuleSpec, RuntimePolicy, Verb};
 use crate::core::time::Span;
 
 /// Name of the page's channel.
@@ -30,6 +33,7 @@ pub fn policy(file: &File) -> Policy {
                 to: route.to.get_ref().iter().map(|to| to.get_ref().clone()).collect(),
             })
             .collect(),
+        digests: file.digest.iter().map(|(name, digest)| (name.clone(), of_digest(name, digest))).collect(),
         prices: prices(file),
         approval_timeout: file.approvals.timeout.as_ref().map_or(standard.approval_timeout, |t| t.get_ref().0),
         silent_after: file.agents.silent_after.map_or(standard.silent_after, |s| s.0),
@@ -88,6 +92,23 @@ pub fn of_rule(rule: &Rule) -> RuleSpec {
         severity: rule.severity,
         hold: rule.hold.map_or(Span(0), |hold| hold.0),
         offer: rule.then.iter().filter_map(|then| then.get_ref().strip_prefix("offer:")).map(str::to_owned).collect(),
+    }
+}
+
+/// A digest as the core knows it. What it is about is what it says, or what its name says, or how often it comes.
+fn of_digest(name: &str, digest: &Digest) -> DigestSpec {
+    let text = |list: &[Spanned<String>]| list.iter().map(|one| one.get_ref().clone()).collect();
+    let named = match name {
+        "daily" => Some(Unit::Day),
+        "weekly" => Some(Unit::Week),
+        "monthly" => Some(Unit::Month),
+        _ => Cron::parse(digest.at.get_ref()).ok().map(|cron| cron.rhythm()),
+    };
+    DigestSpec {
+        at: digest.at.get_ref().clone(),
+        to: text(digest.to.get_ref()),
+        period: digest.period.or(named).unwrap_or_default(),
+        via: digest.via.as_deref().map(text).unwrap_or_default(),
     }
 }
 

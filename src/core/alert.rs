@@ -130,6 +130,9 @@ impl Fold<'_> {
         alert.fired = alert.fired.or(Some(at));
         alert.trail.push(at, if reopened { Reason::Reopened } else { Reason::Fired });
         let card = alert.card;
+        if !reopened {
+            self.note_alert(number);
+        }
         let Some(content) = self.w.alert_content(number) else { return };
         let buttons = self.alert_buttons(number);
         let card = match card {
@@ -208,7 +211,10 @@ impl Fold<'_> {
         alert.state = AlertState::Resolved;
         alert.resolved = Some(at);
         alert.trail.push(at, if told { reason } else { Reason::ClearedBeforeHold });
-        let card = alert.card;
+        let (card, fired) = (alert.card, alert.fired);
+        if let Some(fired) = fired {
+            self.w.diary.alert_over(number, fired, at);
+        }
         if let Some(signals) = self.w.signals_mut(scope) {
             signals.open.retain(|open| *open != number);
         }

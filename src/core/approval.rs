@@ -332,6 +332,7 @@ impl Fold<'_> {
             "digest": approval.digest, "reason": reason, "via": decided.via, "stop": decided.stop,
         });
         approval.decided = Some(decided);
+        self.note_decision(number);
         self.audit(&actor, &format!("approval.{}", state.as_str()), &format!("approval:{number}"), data);
         if let Some(agent) = self.w.agents.get_mut(agent) {
             agent.asking = agent.asking.saturating_sub(1);

@@ -55,6 +55,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("tasks", look::tasks),
     ("task", look::task),
     ("cost", look::cost),
+    ("digest", look::digest),
     ("alerts", look::alerts),
     ("approvals", look::approvals),
     ("why", look::why),

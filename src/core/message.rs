@@ -4,6 +4,7 @@
 //! holds numbers, instants and hostile text, never a finished sentence, markup or a link.
 
 mod answers;
+mod digest;
 mod rows;
 mod views;
 
@@ -14,6 +15,7 @@ use super::reason::{Reason, Step};
 use super::status::Status;
 
 pub use answers::*;
+pub use digest::*;
 pub use rows::{action_headline, action_text, field_name};
 pub use views::*;
 
@@ -47,11 +49,12 @@ pub enum Content {
     Notice(NoticeView),
     Missed(MissedView),
     Dead(DeadView),
+    Digest(Box<DigestView>),
 }
 
 impl Content {
     /// Every template's name, for the test that none is missing.
-    pub const NAMES: [&'static str; 25] = [
+    pub const NAMES: [&'static str; 26] = [
         "alert",
         "loop",
         "approval",
@@ -77,6 +80,7 @@ impl Content {
         "notice",
         "missed",
         "dead",
+        "digest",
     ];
 
     /// The name of its template.
@@ -107,6 +111,7 @@ impl Content {
             Self::Notice(_) => "notice",
             Self::Missed(_) => "missed",
             Self::Dead(_) => "dead",
+            Self::Digest(_) => "digest",
         }
     }
 }

@@ -8,7 +8,8 @@
 //! | [`approval`], [`control`] | questions from agents; what people ask of agents |
 //! | [`command`], [`access`] | what operators want; who may do what |
 //! | [`message`], [`route`], [`delivery`] | what is said; to whom; how each copy is brought up to date |
-//! | [`money`], [`time`], [`text`], [`digest`], [`status`] | amounts, instants, hostile text, bindings, the vocabulary |
+//! | [`money`], [`time`], [`calendar`], [`text`], [`digest`], [`status`] | amounts, instants, schedules on civil time, hostile text, bindings, the vocabulary |
+//! | [`briefing`] | what digests tell, and until when each reader was told |
 //! | [`audit`], [`reason`], [`signin`], [`policy`], [`schedule`], [`arena`] | proof, names for decisions, the page's sessions, the configuration as data, deadlines, a slab |
 //! | [`restore`] | what ends when a store is brought back from a copy |
 //! | [`step`], [`quarantine`] | the fold itself; what broke it and was put aside |
@@ -18,6 +19,8 @@ pub mod alert;
 pub mod approval;
 pub mod arena;
 pub mod audit;
+pub mod briefing;
+pub mod calendar;
 pub mod command;
 pub mod control;
 pub mod delivery;

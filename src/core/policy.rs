@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::access::{Actor, Role};
+use super::calendar::Unit;
 use super::money::{self, Listed, Price};
 use super::time::Span;
 
@@ -195,6 +196,20 @@ pub struct RouteSpec {
     pub to: Vec<String>,
 }
 
+/// A report at times of a schedule.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestSpec {
+    /// Five fields of cron, on the reader's clock.
+    pub at: String,
+    /// `person:NAME` or `CHANNEL:TARGET`.
+    pub to: Vec<String>,
+    /// Of what it tells.
+    pub period: Unit,
+    /// The only channels of a person that it goes to; empty when it goes to all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via: Vec<String>,
+}
+
 /// Everything that decisions depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
@@ -210,6 +225,9 @@ pub struct Policy {
     pub rules: Vec<RuleSpec>,
     /// Routes in order; without any, everybody is told everything.
     pub routes: Vec<RouteSpec>,
+    /// Digests by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub digests: BTreeMap<String, DigestSpec>,
     /// Prices that overrule the built-in table, by model name.
     pub prices: BTreeMap<String, Price>,
     /// How long an approval waits before it expires, unless its runtime waits less.
@@ -231,6 +249,7 @@ impl Default for Policy {
             runtimes: BTreeMap::new(),
             rules: Vec::new(),
             routes: Vec::new(),
+            digests: BTreeMap::new(),
             prices: BTreeMap::new(),
             approval_timeout: Span::mins(25),
             silent_after: Span::mins(10),

@@ -68,6 +68,10 @@ impl Fold<'_> {
         if dropped.contains(&Timer::Forget) {
             self.w.schedule.set(self.at.plus(super::world::FORGET_EVERY), Timer::Forget);
         }
+        // What these were about is told next time.
+        if dropped.contains(&Timer::Digests) {
+            self.plan_digests();
+        }
         self.audit("sereno", "deadlines.dropped", "deadlines", json!({ "dropped": dropped }));
     }
 

@@ -145,6 +145,7 @@ impl Fold<'_> {
         };
         let ix = self.w.agent(runtime, id).unwrap_or_else(|| {
             let ix = self.w.agents.insert(Agent::new(runtime, id, self.at));
+            self.w.diary.at(self.at).heard(runtime);
             self.w.index.agents.insert(&self.w.agents, ix);
             ix
         });
@@ -158,6 +159,7 @@ impl Fold<'_> {
         let mut session = Session::new(runtime, id, agent, time);
         session.last_seen = self.at;
         let ix = self.w.sessions.insert(session);
+        self.w.diary.at(self.at).sessions += 1;
         self.w.agents[agent].open_sessions += 1;
         self.w.index.sessions.insert(&self.w.sessions, ix);
         ix
@@ -231,12 +233,14 @@ impl Fold<'_> {
         let at = self.at;
         if let Some(ix) = about.agent {
             let agent = &mut self.w.agents[ix];
+            let (before, was_silent) = (agent.last_seen, agent.silent);
             agent.last_seen = at;
-            if agent.silent {
+            if was_silent {
                 agent.silent = false;
                 agent.since = at;
                 self.fact_changed(Scope::Agent(ix));
             }
+            self.note_heard(ix, before, was_silent);
         }
         if let (Some(progress), Some(session)) = (&event.progress, about.session) {
             self.w.sessions[session].advance(progress);

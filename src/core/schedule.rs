@@ -30,6 +30,8 @@ pub enum Timer {
     Fallback(u64),
     /// Finished things may be forgotten.
     Forget,
+    /// Digests may be due.
+    Digests,
 }
 
 /// All deadlines, in time order; of the same instant, in the order in which they were set.

@@ -114,6 +114,7 @@ pub fn step(world: &mut World, input: &Input) -> Decision {
     world.pos = input.pos;
     let mut fold = Fold { w: world, out: Decision::default(), at, suspects: Vec::new(), made: 0 };
     fold.forgive(&input.body);
+    fold.note_absence(&input.body);
     fold.let_go(&input.body);
     fold.deadlines();
     fold.input(&input.body);
@@ -159,6 +160,7 @@ impl Fold<'_> {
             Timer::Control(control) => self.control_expires(&control),
             Timer::Fallback(copy) => self.patience_ends(copy),
             Timer::Forget => self.forget(),
+            Timer::Digests => self.digests_due(),
         }
     }
 
@@ -168,6 +170,8 @@ impl Fold<'_> {
         self.w.policy = Arc::new(policy.clone());
         self.keep_windows(&old);
         self.close_removed_rules();
+        self.w.diary.begun.get_or_insert(self.at);
+        self.plan_digests();
         let data = json!({
             "people": policy.people.keys().collect::<Vec<_>>(),
             "rules": policy.rules.iter().map(|r| &r.name).collect::<Vec<_>>(),

@@ -1,5 +1,6 @@
 //! How numbers, times and reasons are written, per language and zone.
 
+use jiff::civil::Date;
 use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{Environment, Error, Output, State};
 
@@ -46,6 +47,10 @@ pub(super) fn add(env: &mut Environment<'static>, lang: Lang) {
     });
     env.add_filter("window", |ms: i64| ours(Span(ms).to_string()));
     env.add_filter("clock", |state: &State<'_, '_>, at: i64| ours(clock(state, at)));
+    env.add_filter("date", move |date: &str, form: &str| ours(date_text(date, form, lang)));
+    env.add_filter("on", move |state: &State<'_, '_>, at: i64, first: &str, last: &str| {
+        ours(clock_on(state, at, (first, last), lang))
+    });
     env.add_filter("ago", move |state: &State<'_, '_>, at: i64| ours(span(now(state).saturating_sub(at))));
     env.add_filter("until", move |state: &State<'_, '_>, at: i64| ours(span(at.saturating_sub(now(state)))));
     env.add_filter("block", |text: &str| ours(wrapped(&text::block(text))));
@@ -98,6 +103,29 @@ fn clock_text(at: i64, now: i64, tz: &str) -> String {
     let (at, now) = (Ts(at).zoned(&zone), Ts(now).zoned(&zone));
     let form = if at.date() == now.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
     at.strftime(form).to_string()
+}
+
+/// `09:42` in the reader's zone, in a report of that one day; with the day in any other.
+fn clock_on(state: &State<'_, '_>, at: i64, (first, last): (&str, &str), lang: Lang) -> String {
+    let tz = state.lookup("tz").and_then(|tz| tz.as_str().map(str::to_owned)).unwrap_or_default();
+    let Ok(zone) = zone(&tz) else { return Ts(at).rfc3339() };
+    let at = Ts(at).zoned(&zone);
+    let (date, time) = (at.date().to_string(), at.strftime("%H:%M"));
+    if date == first && date == last { time.to_string() } else { format!("{} {time}", date_text(&date, "short", lang)) }
+}
+
+/// `Wed 18 Nov`, or its `weekday`, or `short` without it, or its `month` with the year.
+fn date_text(date: &str, form: &str, lang: Lang) -> String {
+    let Ok(date) = date.parse::<Date>() else { return date.to_owned() };
+    let words = super::Words::of(lang);
+    let weekday = words.get(&format!("weekday.{}", date.weekday().to_monday_one_offset()));
+    let month = words.get(&format!("month.{}", date.month()));
+    match form {
+        "weekday" => weekday.to_owned(),
+        "short" => format!("{} {month}", date.day()),
+        "month" => format!("{month} {}", date.year()),
+        _ => format!("{weekday} {} {month}", date.day()),
+    }
 }
 
 /// `38 s`, `33 min`, `1 h 5 min`, `3 d 4 h`: at most two units.

@@ -183,6 +183,46 @@ fn a_rule_or_route_that_cannot_be_is_told_with_its_place() {
 }
 
 #[test]
+fn a_digest_that_cannot_be_is_told_with_its_place() {
+    let ana = "[people.ana]\nrole = \"viewer\"\n[channels.out]\nkind = \"log\"\n[digest.daily]\n";
+    let (at, to) = ("at = \"0 7 * * *\"\n", "to = [\"person:ana\"]");
+    let cases = [
+        (format!("at = \"7:00\"\n{to}"), "6:7", "cron has five fields, not 1"),
+        (format!("at = \"0 0 7 * * *\"\n{to}"), "6:7", "there are no seconds"),
+        (format!("at = \"0 25 * * *\"\n{to}"), "6:9", "the hour is 0 to 23, not `25`"),
+        (format!("at = \"0 7 L * *\"\n{to}"), "6:11", "after the last day of a month is 0 0 1 * *"),
+        (format!("{at}to = []"), "7:6", "write for example person:NAME"),
+        (format!("{at}to = [\"person:bob\"]"), "7:7", "there is no person `bob`; the people are ana"),
+        (format!("{at}to = [\"mail:ana\"]"), "7:7", "there is no channel `mail`; the channels are api, out, page"),
+        (format!("{at}{to}\nvia = [\"mail\"]"), "8:8", "there is no channel `mail`; the channels are api, out, page"),
+        (format!("{at}{to}\nvia = [\"out\"]"), "7:7", "`person:ana` cannot be reached on out; give them an account"),
+        (format!("{at}{to}\nperiod = \"year\""), "8:", "day"),
+        (to.to_owned(), "5:", "at"),
+    ];
+    for (keys, place, words) in cases {
+        let told = said(&format!("{ana}{keys}"), &[]);
+        assert!(told.contains(&format!("sereno.toml:{place}")) && told.contains(words), "{keys}\n{told}");
+    }
+}
+
+#[test]
+fn a_digest_is_about_what_it_says_or_its_name_or_how_often_it_comes() {
+    use sereno::core::calendar::Unit;
+    let period = |name: &str, at: &str, more: &str| {
+        let text =
+            format!("[people.ana]\nrole = \"viewer\"\n[digest.{name}]\nat = \"{at}\"\nto = [\"person:ana\"]\n{more}");
+        Config::from_text(&text).unwrap().policy.digests[name].period
+    };
+    assert_eq!(period("daily", "0 7 * * 1", ""), Unit::Day);
+    assert_eq!(period("weekly", "0 7 * * *", ""), Unit::Week);
+    assert_eq!(period("monthly", "0 7 * * *", ""), Unit::Month);
+    assert_eq!(period("daily", "0 7 * * *", "period = \"month\""), Unit::Month);
+    assert_eq!(period("board", "0 7 1 * *", ""), Unit::Month);
+    assert_eq!(period("board", "0 17 * * fri", ""), Unit::Week);
+    assert_eq!(period("board", "0 17 * * 1-5", ""), Unit::Day);
+}
+
+#[test]
 fn what_does_not_fit_together_is_told_with_its_place() {
     let told = told(&[
         "[channels.tg]\nkind = \"telegram\"",

@@ -1,6 +1,7 @@
 //! Commands that only look: lists, details and sums from the World.
 
 mod cost;
+mod digest;
 
 use super::catalogue::CATALOGUE;
 use super::{Answer, Call};
@@ -16,6 +17,7 @@ use crate::core::step::Fold;
 use crate::core::world::{Column, World};
 
 pub(super) use cost::cost;
+pub(super) use digest::digest;
 
 /// The most rows of a list that is read on a phone.
 const MAX_ROWS: usize = 15;

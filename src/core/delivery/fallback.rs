@@ -1,8 +1,8 @@
 //! When a channel fails: who is told somewhere else, and what becomes of what is late when it works again.
 //!
 //! What could not be sent in time goes to the other channels of whoever it was for, the page among them, and says
-//! why it comes there. What is late afterwards is told in one message; only questions that still wait, and alerts
-//! that are few, keep their own.
+//! why it comes there. What is late afterwards is told in one message; only questions that still wait, digests,
+//! and alerts that are few, keep their own.
 
 use std::collections::BTreeMap;
 
@@ -156,7 +156,11 @@ impl Fold<'_> {
         let at = self.at;
         let (asks, rest): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, copy)| {
             let card = self.w.copies.get(copy).and_then(|copy| self.w.cards.get(&copy.card));
-            card.is_some_and(|card| card.class == Class::Decision && self.still_matters(&card.subject))
+            // A report of a whole day is no news that many others push aside.
+            card.is_some_and(|card| {
+                matches!(card.content, Content::Digest(_))
+                    || card.class == Class::Decision && self.still_matters(&card.subject)
+            })
         });
         let Some(to) = rest.first().and_then(|(_, copy)| self.w.copies.get(copy)).map(|copy| copy.to.clone()) else {
             self.space_out(asks, at);

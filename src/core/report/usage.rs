@@ -105,6 +105,7 @@ impl Fold<'_> {
             }
         }
         let cell = self.w.ledger.book(when, agent, model, about.task, sums);
+        self.note_late(&cell, about.time, sums);
         self.out.changed.cells.insert(cell);
     }
 

@@ -69,6 +69,7 @@ impl Fold<'_> {
         if ok {
             self.work_is_done(ix);
         }
+        self.note_end(ix, ok);
         self.completion(ix, about.agent, ok);
     }
 
@@ -79,7 +80,10 @@ impl Fold<'_> {
             let Some(about) = self.w.agents.get_mut(agent) else { continue };
             if about.task == Some(ix) && about.reported == Status::Running && about.open_tools.is_empty() {
                 about.report(Status::Completed, at);
-                about.silent = false;
+                let (before, was_silent) = (about.last_seen, std::mem::take(&mut about.silent));
+                if was_silent {
+                    self.note_silence(agent, before);
+                }
                 self.out.changed.agent(agent);
                 self.fact_changed(Scope::Agent(agent));
             }

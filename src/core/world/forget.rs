@@ -29,6 +29,8 @@ const OVER: Span = Span::days(2);
 impl Fold<'_> {
     /// Forgets what is finished and sets the next round.
     pub(in crate::core) fn forget(&mut self) {
+        // What is forgotten stands on its page before.
+        self.keep_briefings();
         self.forget_sessions();
         self.forget_tasks();
         self.forget_agents();

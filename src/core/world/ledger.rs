@@ -109,6 +109,11 @@ impl Ledger {
         self.times.range(from..).flat_map(|(_, cells)| &cells.list).map(|(key, sums)| (key, sums))
     }
 
+    /// Cells that begin at or after `from` and before `until`, in order of their beginning.
+    pub fn between(&self, from: Ts, until: Ts) -> impl Iterator<Item = (&CellKey, &Sums)> {
+        self.times.range(from..until.max(from)).flat_map(|(_, cells)| &cells.list).map(|(key, sums)| (key, sums))
+    }
+
     /// The sum of everything since `from`.
     pub fn total_since(&self, from: Ts) -> Sums {
         self.since(from).fold(Sums::default(), |mut total, (_, sums)| {
@@ -146,7 +151,8 @@ fn shared(models: &mut BTreeSet<Arc<str>>, model: &str) -> Arc<str> {
     new
 }
 
-fn floor(at: Ts, step: Span) -> Ts {
+/// The last multiple of `step` that is not after `at`.
+pub(super) const fn floor(at: Ts, step: Span) -> Ts {
     Ts(at.0.div_euclid(step.0) * step.0)
 }
 

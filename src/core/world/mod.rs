@@ -5,10 +5,12 @@
 //! gives the same World again.
 
 mod agent;
+mod diary;
 mod forget;
 mod index;
 mod ledger;
 mod lines;
+mod pages;
 mod room;
 mod session;
 mod snapshot;
@@ -20,10 +22,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use agent::{Agent, Pause};
+pub use diary::{Diary, Ended, Fired, Gap, Tally};
 pub use forget::FORGET_EVERY;
 pub use index::{Episode, Index, Named, Names};
 pub use ledger::{Cell, CellKey, Ledger, QUARTER};
 pub use lines::{Lines, LogLine};
+pub use pages::{ByName, Money, OTHERS, Page, Pages, Spent};
 pub use room::{MOST_AGENTS, MOST_APPROVALS, MOST_SESSIONS, MOST_TASKS};
 pub use session::{Basis, Grant, MAX_GRANTS, Session, merge_progress};
 pub use task::{Column, StepState, Task};
@@ -32,6 +36,7 @@ use super::alert::Alert;
 use super::approval::Approval;
 use super::arena::{Arena, Ix};
 use super::audit::ChainHead;
+use super::briefing::Briefings;
 use super::control::Control;
 use super::delivery::{Card, Copy, DeadBook, Line, Outstanding};
 use super::policy::{Policy, ScopeKind};
@@ -139,6 +144,15 @@ pub struct World {
     /// When rows were given up lately.
     #[serde(default)]
     pub dead: DeadBook,
+    /// What has happened lately.
+    #[serde(default)]
+    pub diary: Diary,
+    /// Days that are over, on the clocks of those who read digests.
+    #[serde(default)]
+    pub pages: Pages,
+    /// What was told in digests.
+    #[serde(default)]
+    pub briefings: Briefings,
     /// Where destinations have moved to, by (channel, old target).
     #[serde(with = "pairs")]
     pub moved: BTreeMap<(String, String), String>,

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 /// What the core may use besides itself.
 const CRATES: &[&str] = &[
     "cel",
+    "chrono",
+    "cron",
     "foldhash",
     "hashbrown",
     "hex",
@@ -37,6 +39,9 @@ const IMPURE: &[&str] = &[
     "Instant::now",
     "Timestamp::now",
     "Zoned::now",
+    "Utc::now",
+    "Local::now",
+    "upcoming",
     "TimeZone::system",
     "println!",
     "eprintln!",

@@ -3,6 +3,7 @@
 mod approvals;
 mod commands;
 mod days;
+mod digests;
 mod forgetting;
 mod gaps;
 mod layers;

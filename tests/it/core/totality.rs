@@ -178,6 +178,7 @@ const LOOKS: &[&str] = &[
     "/task T",
     "/cost",
     "/cost 7d by task",
+    "/digest now",
     "/alerts",
     "/approvals",
     "/logs s",

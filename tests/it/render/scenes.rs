@@ -1,10 +1,11 @@
 //! Scenes: short runs of a fleet that lead to every message there is, founding scenarios first.
 
 use serde_json::{Value, json};
+use sereno::core::calendar::Unit;
 use sereno::core::delivery::{Card, SendOutcome, SendResult};
 use sereno::core::input::Body;
 use sereno::core::message::{Button, Content};
-use sereno::core::policy::{RuleSpec, Severity};
+use sereno::core::policy::{DigestSpec, RuleSpec, Severity};
 use sereno::core::time::{Span, Ts};
 
 use crate::seeds::bug_hunt;
@@ -46,6 +47,7 @@ pub fn all() -> Vec<Scene> {
         control(),
         answers(),
         outage(),
+        digests(),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -251,6 +253,115 @@ fn dashboard() -> Vec<Scene> {
     sim.event(json!({"type": "model.call", "agent": {"id": "Scout"}, "session": {"id": "s"}, "model": "claude-sonnet-4-5", "usage": {"input_tokens": 1_000_000, "cost_usd": "3.50"}}));
     scenes.push(said("cost-differs", &mut sim, "/cost by agent"));
     scenes.push(said("session-differs", &mut sim, "/session s"));
+    scenes
+}
+
+/// A fleet of one runtime that is told of at seven.
+fn briefed(unit: Unit) -> Sim {
+    let mut policy = policy();
+    policy.runtimes.remove("claude");
+    let to = vec!["person:ana".to_owned()];
+    let spec = DigestSpec { at: "0 7 * * *".into(), to, period: unit, via: Vec::new() };
+    policy.digests.insert("daily".into(), spec);
+    Sim::with(policy)
+}
+
+/// A day of a fleet that spends so many cents, and goes home.
+fn works(sim: &mut Sim, task: &str, fleet: &[(&str, &str, u32, u32)]) {
+    for (agent, model, calls, cents) in fleet {
+        let about = json!({"agent": {"id": agent}, "session": {"id": format!("{agent}-{}", sim.now.0)}, "task": {"id": task, "title": "network_analysis.py"}});
+        let report = |sim: &mut Sim, more: Value| {
+            let mut event = about.clone();
+            event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            sim.event(event);
+        };
+        for call in 0..*calls {
+            sim.advance(Span::mins(5));
+            let cost = if call == 0 { f64::from(*cents) / 100.0 } else { 0.0 };
+            let usage = json!({"input_tokens": 1000, "output_tokens": 120, "cost_usd": cost});
+            report(sim, json!({"type": "model.call", "model": model, "usage": usage}));
+        }
+        report(sim, json!({"type": "session.ended"}));
+    }
+}
+
+/// Mornings after a day as in the founding dashboard, after nothing, after holes, and after an absence.
+fn digests() -> Vec<Scene> {
+    let mut sim = briefed(Unit::Day);
+    let on = |sim: &mut Sim, time: &str| sim.advance(Ts::parse(&format!("2026-11-{time}:00Z")).unwrap().since(sim.now));
+    on(&mut sim, "21T10:00");
+    works(&mut sim, "OSINT-11", &[("Architect", "claude-sonnet-4-5", 3, 209)]);
+    on(&mut sim, "22T09:00");
+    works(
+        &mut sim,
+        "OSINT-12",
+        &[
+            ("Architect", "claude-sonnet-4-5", 12, 91),
+            ("Security", "deepseek/deepseek-chat-v3", 8, 14),
+            ("Implementer", "openai/gpt-5.1-codex", 9, 38),
+            ("Debugger", "claude-sonnet-4-5", 18, 91),
+        ],
+    );
+    let about = json!({"id": "Debugger"});
+    for n in 0..5 {
+        let tool = json!({"name": "Bash", "call_id": format!("c{n}"), "input": {"command": RACE}});
+        sim.event(json!({"type": "tool.started", "agent": about, "session": {"id": "d-2"}, "tool": tool}));
+    }
+    ask_for(&mut sim, "q1", "pytest tests/");
+    sim.advance(Span::secs(38));
+    let code = sim.code();
+    sim.say("ana", &format!("/approve {code}"));
+    sim.answer_control(Ok("ok"));
+    sim.event(json!({"type": "session.ended", "agent": about, "session": {"id": "d-2"}}));
+    sim.event(json!({"type": "session.ended", "agent": {"id": "debug"}, "session": {"id": "4f2a9c1e77b0d3"}}));
+    sim.event(json!({"type": "task.failed", "agent": {"id": "Implementer"}, "task": {"id": "API-7", "title": "Endpoint"}, "message": "no"}));
+    sim.event(json!({"type": "task.completed", "agent": {"id": "Debugger"}, "task": {"id": "OSINT-12"}, "progress": {"tests_passed": 47, "tests_total": 47}}));
+    let mut scenes = vec![said("digest-so_far", &mut sim, "/digest now")];
+    on(&mut sim, "23T06:50");
+    ask_for(&mut sim, "q2", "git push --force");
+    on(&mut sim, "23T07:00");
+    scenes.push(seen("digest", &sim));
+
+    let mut sim = briefed(Unit::Day);
+    on(&mut sim, "21T12:00");
+    sim.event(json!({"type": "agent.heartbeat", "agent": {"id": "Architect"}}));
+    on(&mut sim, "22T07:00");
+    scenes.push(seen("digest-quiet", &sim));
+
+    let with_claude = {
+        let mut policy = (*sim.world.policy).clone();
+        policy.runtimes = crate::sim::policy().runtimes;
+        policy
+    };
+    sim.input(Body::Policy(Box::new(with_claude)));
+    sim.event(json!({"type": "agent.status", "agent": {"id": "Writer"}, "status": "running"}));
+    sim.advance(Span::mins(34));
+    sim.event(json!({"type": "agent.status", "agent": {"id": "Writer"}, "status": "idle"}));
+    sim.away(Span::mins(47));
+    on(&mut sim, "23T07:00");
+    scenes.push(seen("digest-gaps", &sim));
+
+    sim.advance(Span::hours(5));
+    works(&mut sim, "OSINT-13", &[("Architect", "claude-sonnet-4-5", 2, 40)]);
+    on(&mut sim, "24T12:00");
+    works(
+        &mut sim,
+        "OSINT-13",
+        &[("Architect", "claude-sonnet-4-5", 2, 60), ("Debugger", "openai/gpt-5.1-codex", 1, 25)],
+    );
+    sim.away(Span::days(2));
+    scenes.push(seen("digest-catch_up", &sim));
+
+    let mut sim = briefed(Unit::Week);
+    for day in 0..5 {
+        sim.advance(Span::hours(20));
+        works(
+            &mut sim,
+            "OSINT-14",
+            &[("Architect", "claude-sonnet-4-5", 2, 30 + day), ("Debugger", "openai/gpt-5.1-codex", 1, 7)],
+        );
+    }
+    scenes.push(seen("digest-week", &sim));
     scenes
 }
 

@@ -1,6 +1,7 @@
 //! The store on both databases: what it promises, and what it refuses.
 
 mod commit;
+mod digests;
 mod keys;
 mod lease;
 mod migrations;
