@@ -137,7 +137,7 @@ impl Fold<'_> {
                 .entry(reader.key)
                 .or_insert_with(|| Told { until: spec.period.began(at, &on), ..Told::default() });
             told.configured = at;
-            told.tz = reader.tz.clone();
+            told.tz.clone_from(&reader.tz);
             told.due = next(&spec, &reader.tz, at);
             if let Some(due) = told.due {
                 self.w.schedule.set(due, Timer::Digests);
