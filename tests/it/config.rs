@@ -261,7 +261,6 @@ fn what_discord_cannot_use_is_told_with_its_place() {
         discord("public_key = \"abc\""),
         discord(&format!("public_key = \"{}\"", "0".repeat(64))),
         discord("guilds = [0]"),
-        discord("guilds = [\"900\"]"),
         discord("api_resolve = \"localhost:4143\""),
         discord("ca_file = \"plain.secret\""),
     ];

@@ -48,8 +48,11 @@ impl Rest {
             client = client.resolve(HOST, address);
         }
         if let Some(pem) = authority {
-            let certificate = Certificate::from_pem(pem).map_err(|_| "ca_file holds no certificate in PEM form")?;
-            client = client.add_root_certificate(certificate);
+            let certificates = Certificate::from_pem_bundle(pem).unwrap_or_default();
+            if certificates.is_empty() {
+                return Err("ca_file holds no certificate in PEM form".into());
+            }
+            client = certificates.into_iter().fold(client, reqwest::ClientBuilder::add_root_certificate);
         }
         Ok(Self {
             client: client.build().map_err(|_| "the HTTP client cannot be made")?,
