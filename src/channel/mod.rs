@@ -4,6 +4,8 @@
 //! as [`Incoming`]. It knows its platform's limits and oddities, and nothing of the store, the fold or
 //! the other channels.
 
+#[cfg(feature = "email")]
+pub mod email;
 pub mod log;
 #[cfg(feature = "telegram")]
 pub mod telegram;
@@ -29,9 +31,13 @@ pub fn carries(kind: &str) -> ChannelPolicy {
     let (text_limit, buttons, threads, asks) = match kind {
         "web" => (None, true, true, true),
         "telegram" => (Some(TELEGRAM_TEXT), true, true, false),
+        "email" => (None, true, true, true),
         _ => (None, false, false, false),
     };
-    ChannelPolicy { kind: kind.into(), text_limit, edits: true, buttons, threads, asks, whispers: false }
+    // Nobody can change a mail that was sent, and nobody reads what is answered to one.
+    let is_mail = kind == "email";
+    let (edits, hears) = (!is_mail, !is_mail);
+    ChannelPolicy { kind: kind.into(), text_limit, edits, buttons, threads, asks, whispers: false, hears }
 }
 
 /// Something to send, drawn for whoever reads it.
@@ -41,6 +47,12 @@ pub struct Outgoing {
     pub id: String,
     /// Number of the copy.
     pub copy: u64,
+    /// Version of the card that it says; the same row and version say the same.
+    pub version: u32,
+    /// When the card came to say so.
+    pub at: Ts,
+    /// The language of whoever reads it.
+    pub lang: Lang,
     /// The conversation.
     pub target: String,
     /// What it says.

@@ -82,7 +82,7 @@ impl Config {
     /// A secret that stands in the file itself must not be readable by others.
     fn check_mode(&self, path: &Path) -> Result<(), ConfigError> {
         use std::os::unix::fs::PermissionsExt as _;
-        let inline = self.file.channels.values().any(|c| c.token.is_some())
+        let inline = self.file.channels.values().any(|c| c.token.is_some() || c.password.is_some())
             || self.file.runtimes.values().any(|r| r.secret.is_some() || r.token.is_some())
             || self.file.api.tokens.values().any(|t| t.token.is_some());
         let open = std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0);

@@ -5,6 +5,7 @@
 
 mod answers;
 mod rows;
+mod turn;
 mod views;
 
 use serde::{Deserialize, Serialize};
