@@ -203,7 +203,9 @@ fn check_email(name: &str, channel: &Channel, source: Source<'_>, faults: &mut V
         Some(username) if !has_password => {
             fault(username.span(), format!("channels.{name} has a username and needs password_file"));
         }
-        None if has_password => fault(channel.kind.span(), format!("channels.{name} has a password and needs username")),
+        None if has_password => {
+            fault(channel.kind.span(), format!("channels.{name} has a password and needs username"))
+        }
         _ => {}
     }
 }

@@ -13,7 +13,9 @@ mod storage;
 mod value;
 
 pub use error::{ConfigError, Fault};
-pub use file::{ApiToken, Channel, ChannelKind, File, Heartbeat, LogFormat, MailSecurity, Person, Rule, Runtime, RuntimeKind};
+pub use file::{
+    ApiToken, Channel, ChannelKind, File, Heartbeat, LogFormat, MailSecurity, Person, Rule, Runtime, RuntimeKind,
+};
 pub use load::{Config, DEFAULTS, locate};
 pub use policy::{PAGE, verbs};
 pub use storage::{Backup, Retention};

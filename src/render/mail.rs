@@ -11,7 +11,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, context};
 use serde::Serialize;
 
-use super::html::push_escaped;
+use super::html::{escape, push_escaped};
 use super::markup::{Block, Doc, Span, text_of};
 use super::plain::plain;
 use super::{FILES, Words};
@@ -45,7 +45,8 @@ pub struct Link {
 #[derive(Serialize)]
 struct Painted<'a> {
     label: &'a str,
-    href: &'a str,
+    /// Escaped, but for its slashes.
+    href: Value,
     class: &'static str,
     edge: &'static str,
     ground: &'static str,
@@ -90,7 +91,8 @@ fn painted(link: &Link) -> Painted<'_> {
         ButtonStyle::Approve => ("approve", "#1f4e8c", "#1f4e8c", "#ffffff", 12),
         ButtonStyle::Danger => ("danger", "#a3211b", "transparent", "#a3211b", 24),
     };
-    Painted { label: &link.label, href: &link.href, class, edge, ground, ink, above }
+    let href = Value::from_safe_string(escape(&link.href));
+    Painted { label: &link.label, href, class, edge, ground, ink, above }
 }
 
 fn text(block: &Block) -> String {
@@ -102,7 +104,8 @@ fn text(block: &Block) -> String {
     }
 }
 
-const MONO: &str = "font-family:ui-monospace,Menlo,Consolas,monospace;font-size:14px;background-color:#f0eee9;color:#1b1d21";
+const MONO: &str =
+    "font-family:ui-monospace,Menlo,Consolas,monospace;font-size:14px;background-color:#f0eee9;color:#1b1d21";
 
 fn page(doc: &Doc) -> String {
     let title = inline(&doc.title);
@@ -126,10 +129,9 @@ fn page(doc: &Doc) -> String {
                  color:#565b63\">{}</blockquote>",
                 inline(spans)
             ),
-            Block::Note(spans) => format!(
-                "<p class=\"soft\" style=\"margin:8px 0;color:#565b63;font-size:14px\">{}</p>",
-                inline(spans)
-            ),
+            Block::Note(spans) => {
+                format!("<p class=\"soft\" style=\"margin:8px 0;color:#565b63;font-size:14px\">{}</p>", inline(spans))
+            }
             Block::Gap => continue,
         });
         out.push('\n');
@@ -144,7 +146,10 @@ fn inline(spans: &[Span]) -> String {
             Span::Text(text) => unlinked(text),
             Span::Strong(text) => format!("<strong>{}</strong>", unlinked(text)),
             Span::Code(text) => {
-                format!("<code class=\"mono\" style=\"padding:0 4px;border-radius:4px;{MONO}\">{}</code>", unlinked(text))
+                format!(
+                    "<code class=\"mono\" style=\"padding:0 4px;border-radius:4px;{MONO}\">{}</code>",
+                    unlinked(text)
+                )
             }
             Span::Break => "<br>".to_owned(),
         })

@@ -99,13 +99,7 @@ impl Renderer {
     ///
     /// # Errors
     /// As [`Renderer::draw`].
-    pub fn draw_where(
-        &self,
-        content: &Content,
-        reader: &Reader,
-        hears: bool,
-        now: Ts,
-    ) -> Result<Doc, RenderError> {
+    pub fn draw_where(&self, content: &Content, reader: &Reader, hears: bool, now: Ts) -> Result<Doc, RenderError> {
         let name = content.name();
         let error = |error| RenderError { name: name.to_owned(), lang: reader.lang.as_str(), error };
         let template = self.environment(reader.lang).get_template(name).map_err(error)?;

@@ -11,6 +11,7 @@ mod crash;
 mod database;
 mod deploy;
 mod dose;
+mod email;
 mod faults;
 mod intake;
 mod models;

@@ -37,11 +37,13 @@ pub const PEOPLE: &str = r#"
 role = "approver"
 lang = "en"
 telegram = 77
+email = "ana@example.org"
 
 [people.victor]
 role = "admin"
 lang = "es"
 telegram = 1234
+email = "victor@example.org"
 
 [people.guest]
 role = "viewer"

@@ -99,7 +99,8 @@ impl Letter<'_> {
         }
         let boundary = boundary(&name, &plain, &html);
         let parts = MultiPart::alternative().boundary(boundary);
-        let parts = parts.singlepart(part(ContentType::TEXT_PLAIN, plain)).singlepart(part(ContentType::TEXT_HTML, html));
+        let parts =
+            parts.singlepart(part(ContentType::TEXT_PLAIN, plain)).singlepart(part(ContentType::TEXT_HTML, html));
         let message = message.multipart(parts).map_err(|_| "the mail cannot be written")?;
         Ok((name, message.formatted()))
     }

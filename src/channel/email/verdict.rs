@@ -46,7 +46,9 @@ pub fn words(failed: &Failed, server: &Server) -> String {
             format!("{place} cannot check logins now ({code})")
         }
         (How::Said(code, _), Step::Login) => {
-            format!("{place} refuses username and password ({code}); check both, and put the password into password_file")
+            format!(
+                "{place} refuses username and password ({code}); check both, and put the password into password_file"
+            )
         }
         (How::Said(WANTS_LOGIN, said), _) if server.login.is_none() => {
             format!("{place} wants a login: set username and password_file ({})", quoted(said))

@@ -3,4 +3,4 @@
 mod dialects;
 mod goldens;
 mod parity;
-mod scenes;
+pub mod scenes;
