@@ -131,7 +131,8 @@ impl Letter<'_> {
 fn subject(title: &str) -> String {
     let shown: String = title.chars().map(|c| if c.is_control() || c.is_whitespace() { ' ' } else { c }).collect();
     let words: Vec<&str> = shown.split(' ').filter(|word| !word.is_empty()).collect();
-    text::clip(&words.join(" "), SUBJECT)
+    // A reader of mail would take what looks encoded for what it would be decoded.
+    text::clip(&words.join(" ").replace("=?", "= ?"), SUBJECT)
 }
 
 /// Whether a receipt is the name of a mail; whatever else it is stays out of the headers.

@@ -73,12 +73,12 @@ impl Email {
 
     /// Sends a mail that follows those of `thread`. Its name is its receipt.
     async fn mail(&self, out: &Outgoing, thread: &[&str]) -> Verdict {
-        let Ok(to) = out.target.parse::<Address>() else {
-            return Verdict::Gone(format!("`{}` is no e-mail address", out.target));
-        };
         if !out.target.is_ascii() {
             return Verdict::Rejected("addresses with letters beyond ASCII cannot be written to".into());
         }
+        let Ok(to) = out.target.parse::<Address>() else {
+            return Verdict::Gone(format!("`{}` is no e-mail address", out.target));
+        };
         let links = self.people.contains(&out.target).then_some(self.public_url.as_str());
         let letter = letter::Letter { out, thread, from: &self.from, to: &to, links };
         let (name, bytes) = match letter.write() {

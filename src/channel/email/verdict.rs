@@ -51,7 +51,7 @@ pub fn words(failed: &Failed, server: &Server) -> String {
             )
         }
         (How::Said(WANTS_LOGIN, said), _) if server.login.is_none() => {
-            format!("{place} wants a login: set username and password_file ({})", quoted(said))
+            format!("{place} wants a login: set username and password_file ({WANTS_LOGIN} {})", quoted(said))
         }
         (How::Said(code @ 500.., said), Step::Sender) => {
             format!("{place} does not let us write as `from` ({code} {})", quoted(said))

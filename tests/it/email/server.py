@@ -69,13 +69,13 @@ class Handler:
         reply = faults.take("body")
         if reply is not None:
             return reply
-        report(session, envelope)
+        report(server, session, envelope)
         if faults.take("lost") is not None:
             server.transport.abort()
         return "250 taken"
 
 
-def report(session, envelope):
+def report(server, session, envelope):
     raw = envelope.original_content
     mail = email.message_from_bytes(raw, policy=email.policy.default)
     parts = {part.get_content_type(): part for part in mail.walk()}
@@ -83,8 +83,8 @@ def report(session, envelope):
     say(
         sender=envelope.mail_from,
         to=envelope.rcpt_tos,
-        secret=session.ssl is not None,
-        login=session.login_data is not None,
+        secret=server.transport.get_extra_info("sslcontext") is not None,
+        login=bool(session.authenticated),
         hello=session.host_name,
         headers=[[name, str(value)] for name, value in mail.items()],
         kinds=[part.get_content_type() for part in mail.walk()],

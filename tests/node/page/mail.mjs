@@ -40,7 +40,10 @@ const HOSTILE = `pytest tests/ --url https://evil.example/${'x'.repeat(300)} <sc
 
 test('a mail is read at every width, in light and in dark, and holds nothing that acts', async () => {
   await sereno.report(question('Debug', HOSTILE));
-  await sereno.report({ type: 'agent.status', agent: { id: 'writer', name: 'Writer' }, status: 'error' });
+  await sereno.report({
+    type: 'model.call', agent: { id: 'writer', name: 'Writer' }, session: { id: 'w-1' }, model: 'claude-opus-4-5',
+    usage: { input_tokens: 1, output_tokens: 1, cost_usd: '6.20' },
+  });
   for (const start of ['⏳ Debug wants', '🔴 Critical · Writer']) {
     const mail = await mailed(start);
     for (const width of [320, 360, 600, 1024]) {
