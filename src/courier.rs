@@ -276,10 +276,11 @@ impl Courier {
         under: Option<String>,
         paces: &Paces,
     ) -> SendResult {
-        let now = self.sources.now();
         let Some(channel) = self.channels.get(via) else {
             return SendResult::Gone { error: format!("there is no channel `{via}` any more") };
         };
+        // What cannot be changed is drawn as of when the card came to say so: what is sent again is the same.
+        let now = if channel.policy().edits { self.sources.now() } else { card.updated };
         let policy = self.progress.policy.borrow().clone();
         let mut out = debug_span!("render", card = card.number)
             .in_scope(|| draw::outgoing(&policy, &self.tokens, copy, card, now));

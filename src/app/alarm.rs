@@ -65,10 +65,14 @@ pub async fn tell(door: &Shared, reason: Reason) {
     let id = format!("alarm_{:x}", now.0);
     for to in route::deciders(&policy) {
         let Some(channel) = door.channels.get(&to.channel) else { continue };
-        let Ok(doc) = RENDERER.draw(&content, &reader(&policy, &to), now) else { continue };
+        let reader = reader(&policy, &to);
+        let Ok(doc) = RENDERER.draw(&content, &reader, now) else { continue };
         let out = Outgoing {
             id: id.clone(),
             copy: 0,
+            version: 0,
+            at: now,
+            lang: reader.lang,
             target: to.target.clone(),
             doc,
             buttons: Vec::new(),

@@ -1,6 +1,8 @@
 //! Channels, runtimes and tokens, from their configuration: a list of kinds, no more.
 
 use std::collections::HashMap;
+#[cfg(feature = "email")]
+use std::path::Path;
 use std::sync::Arc;
 
 use toml::Spanned;
@@ -36,6 +38,7 @@ pub fn build_channels(
             ChannelKind::Discord => discord(config, name, about)?,
             ChannelKind::Telegram => telegram(config, name, about)?,
             ChannelKind::Slack => slack(config, name, about)?,
+            ChannelKind::Email => email(config, name, about)?,
         };
         channels.insert(name.clone(), channel);
     }
@@ -130,6 +133,43 @@ fn slack(config: &Config, name: &str, about: &config::Channel) -> Result<Arc<dyn
 #[cfg(not(feature = "slack"))]
 fn slack(_config: &Config, name: &str, _about: &config::Channel) -> Result<Arc<dyn Channel>, ConfigError> {
     Err(fault(format!("channels.{name}"), "this build has no Slack; build it with the feature `slack`"))
+}
+
+#[cfg(feature = "email")]
+fn email(config: &Config, name: &str, about: &config::Channel) -> Result<Arc<dyn Channel>, ConfigError> {
+    use crate::channel::email::{Email, Security, Settings};
+    use crate::config::MailSecurity;
+
+    let place = format!("channels.{name}");
+    let password = config.secret(about.password.as_ref(), about.password_file.as_ref(), &place)?;
+    let username = about.username.as_ref().map(|name| name.get_ref().clone());
+    let ca = about.ca_file.as_ref().map(|file| {
+        let path = config.beside(Path::new(file.get_ref()));
+        let cannot = |error| config.fault(file, format!("{place}: {} cannot be read: {error}", path.display()));
+        std::fs::read(&path).map_err(cannot)
+    });
+    let people = config.policy.people.values().filter_map(|person| person.accounts.get("email").cloned());
+    let settings = Settings {
+        host: about.host.as_ref().map_or_else(String::new, |host| host.get_ref().clone()),
+        port: about.port,
+        security: match about.security.as_ref().map(|security| *security.get_ref()).unwrap_or_default() {
+            MailSecurity::StartTls => Security::StartTls,
+            MailSecurity::Tls => Security::Tls,
+            MailSecurity::None => Security::None,
+        },
+        login: username.zip(password).map(|(name, password)| (name, password.reveal().to_owned())),
+        from: about.from.as_ref().map_or_else(String::new, |from| from.get_ref().clone()),
+        ca: ca.transpose()?,
+        public_url: config.public_url(),
+        people: people.collect(),
+        rate: about.rate.unwrap_or(0.0),
+    };
+    Ok(Arc::new(Email::new(settings).map_err(|error| config.fault(&about.kind, format!("{place}: {error}")))?))
+}
+
+#[cfg(not(feature = "email"))]
+fn email(_config: &Config, name: &str, _about: &config::Channel) -> Result<Arc<dyn Channel>, ConfigError> {
+    Err(fault(format!("channels.{name}"), "this build has no e-mail; build it with the feature `email`"))
 }
 
 /// Runtimes by name.

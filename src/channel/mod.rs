@@ -6,6 +6,8 @@
 
 #[cfg(feature = "discord")]
 pub mod discord;
+#[cfg(feature = "email")]
+pub mod email;
 pub mod log;
 #[cfg(feature = "slack")]
 pub mod slack;
@@ -44,9 +46,13 @@ pub fn carries(kind: &str) -> ChannelPolicy {
         "telegram" => (Some(TELEGRAM_TEXT), true, true, false, false),
         "slack" => (Some(SLACK_TEXT), true, true, true, true),
         "discord" => (Some(DISCORD_TEXT), true, true, true, true),
+        "email" => (None, true, true, true, false),
         _ => (None, false, false, false, false),
     };
-    ChannelPolicy { kind: kind.into(), text_limit, edits: true, buttons, threads, asks, whispers }
+    // Nobody can change a mail that was sent, and nobody reads what is answered to one.
+    let is_mail = kind == "email";
+    let (edits, hears) = (!is_mail, !is_mail);
+    ChannelPolicy { kind: kind.into(), text_limit, edits, buttons, threads, asks, whispers, hears }
 }
 
 /// Something to send, drawn for whoever reads it.
@@ -56,6 +62,12 @@ pub struct Outgoing {
     pub id: String,
     /// Number of the copy.
     pub copy: u64,
+    /// Version of the card that it says; the same row and version say the same.
+    pub version: u32,
+    /// When the card came to say so.
+    pub at: Ts,
+    /// The language of whoever reads it.
+    pub lang: Lang,
     /// The conversation.
     pub target: String,
     /// What it says.

@@ -45,6 +45,12 @@ impl Tokens {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
+    /// The copy that a token claims to be of; nothing is proved by it.
+    pub fn claimed(&self, text: &str) -> Option<u64> {
+        let bytes: [u8; LENGTH] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        bytes[..8].try_into().ok().map(u64::from_be_bytes)
+    }
+
     /// What a token names, if it is ours and belongs to this conversation.
     pub fn read(&self, text: &str, channel: &str, target: &str) -> Option<Token> {
         let bytes: [u8; LENGTH] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use super::{Done, Failure, block_on};
 use crate::channel::web::WebChannel;
 use crate::channel::{Outgoing, Verdict};
+use crate::clock::{Clock as _, SystemClock, SystemEntropy, random_hex};
 use crate::config::Config;
 use crate::render::markup;
 
@@ -43,8 +44,12 @@ pub(crate) fn run(config: &Config, command: NotifyCommand) -> Done {
     let mut failed = false;
     for target in targets {
         let out = Outgoing {
-            id: "test".into(),
+            // Mail programs show mails of one name once: each test has a name of its own.
+            id: format!("test_{}", random_hex(&SystemEntropy, 8)),
             copy: 0,
+            version: 0,
+            at: SystemClock::new().now(),
+            lang: config.policy.lang,
             target: target.clone(),
             doc: markup::parse("👋 sereno reaches you here.\n~ sent by `sereno notify test`"),
             buttons: Vec::new(),

@@ -7,7 +7,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::error::{Fault, Source};
-use super::file::{Channel, ChannelKind, File, RuntimeKind};
+use super::file::{Channel, ChannelKind, File, MailSecurity, RuntimeKind};
 use super::policy::{self, PAGE};
 use super::storage;
 use super::value::SecretText;
@@ -196,6 +196,7 @@ fn check_channels(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
             ChannelKind::Slack => {
                 faults.extend(slack_faults(name, channel).into_iter().map(|why| source.fault(at.clone(), why)));
             }
+            ChannelKind::Email => check_email(name, channel, source, faults),
             _ => {}
         }
         if let Some(url) = &channel.api_url {
@@ -253,6 +254,53 @@ pub fn wrong_token(key: &str, token: &str, begin: &str) -> Option<String> {
         Some((start, kind)) => format!("{key} holds {kind} ({start}…); it takes {wanted} ({begin}…)"),
         None => format!("{key} takes {wanted}, which begins with {begin}"),
     })
+}
+
+fn check_email(name: &str, channel: &Channel, source: Source<'_>, faults: &mut Vec<Fault>) {
+    let mut fault = |at: Range<usize>, message: String| faults.push(source.fault(Some(at), message));
+    let at = channel.kind.span();
+    if cfg!(not(feature = "email")) {
+        fault(at.clone(), "this build has no e-mail; build it with the feature `email`".into());
+    }
+    match &channel.host {
+        None => fault(at.clone(), format!("channels.{name} needs host: the server that takes your mail")),
+        Some(host) if host.get_ref().is_empty() || host.get_ref().contains(['/', ':', '@', ' ']) => {
+            fault(host.span(), "write a host such as \"smtp.example.org\", and its port as `port`".into());
+        }
+        Some(_) => {}
+    }
+    match &channel.from {
+        None => fault(at, format!("channels.{name} needs from: who writes, such as \"sereno@example.org\"")),
+        Some(from) if !is_mailbox(from.get_ref()) => {
+            fault(from.span(), "write a mailbox such as \"sereno <sereno@example.org>\"".into());
+        }
+        Some(_) => {}
+    }
+    let host = channel.host.as_ref().map_or("", |host| host.get_ref().as_str());
+    let is_here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if let Some(security) = channel.security.as_ref().filter(|s| *s.get_ref() == MailSecurity::None && !is_here) {
+        let message = "security = \"none\" is for a server on this machine; write \"starttls\" or \"tls\"";
+        fault(security.span(), message.into());
+    }
+    let has_password = channel.password.is_some() || channel.password_file.is_some();
+    match &channel.username {
+        Some(username) if !has_password => {
+            fault(username.span(), format!("channels.{name} has a username and needs password_file"));
+        }
+        None if has_password => {
+            fault(channel.kind.span(), format!("channels.{name} has a password and needs username"))
+        }
+        _ => {}
+    }
+}
+
+/// An address, or a name and an address in angle brackets.
+fn is_mailbox(text: &str) -> bool {
+    let address = match text.rsplit_once('<') {
+        Some((_, rest)) => rest.strip_suffix('>'),
+        None => Some(text),
+    };
+    address.is_some_and(|address| malformed("email", address).is_none()) && !text.contains(['\r', '\n'])
 }
 
 fn check_runtimes(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {

@@ -276,9 +276,43 @@ pub struct Channel {
     /// Address and port of a server that stands in for Discord's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_resolve: Option<Spanned<String>>,
-    /// File with the certificate of whoever vouches for a server of one's own.
+    /// The server that takes our mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Spanned<String>>,
+    /// Its port; 587, 465 or 25 by `security`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// How the connection to it is kept secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security: Option<Spanned<MailSecurity>>,
+    /// As whom we log in there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<Spanned<String>>,
+    /// With which password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<SecretText>,
+    /// File with the password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<Spanned<String>>,
+    /// Who writes, such as `sereno <sereno@example.org>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Spanned<String>>,
+    /// File with certificates of authorities besides the usual ones, as PEM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<Spanned<String>>,
+}
+
+/// How a connection to a mail server is kept secret.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailSecurity {
+    /// It begins in the clear, and nothing is said before it is secret.
+    #[default]
+    StartTls,
+    /// From its first byte.
+    Tls,
+    /// Not at all; for a server on this machine.
+    None,
 }
 
 /// Platforms.
@@ -288,6 +322,7 @@ pub struct Channel {
 pub enum ChannelKind {
     Discord,
     Telegram,
+    Email,
     Slack,
     Log,
 }
@@ -298,6 +333,7 @@ impl ChannelKind {
         match self {
             Self::Discord => "discord",
             Self::Telegram => "telegram",
+            Self::Email => "email",
             Self::Slack => "slack",
             Self::Log => "log",
         }

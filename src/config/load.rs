@@ -82,11 +82,10 @@ impl Config {
     /// A secret that stands in the file itself must not be readable by others.
     fn check_mode(&self, path: &Path) -> Result<(), ConfigError> {
         use std::os::unix::fs::PermissionsExt as _;
-        let inline = self
-            .file
-            .channels
-            .values()
-            .any(|c| [&c.token, &c.bot_token, &c.app_token, &c.signing_secret].into_iter().any(Option::is_some))
+        let secrets = |c: &Channel| {
+            [&c.token, &c.bot_token, &c.app_token, &c.signing_secret, &c.password].into_iter().any(Option::is_some)
+        };
+        let inline = self.file.channels.values().any(secrets)
             || self.file.runtimes.values().any(|r| r.secret.is_some() || r.token.is_some())
             || self.file.api.tokens.values().any(|t| t.token.is_some());
         let open = std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0);

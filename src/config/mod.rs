@@ -14,7 +14,9 @@ mod value;
 
 pub use check::wrong_token;
 pub use error::{ConfigError, Fault};
-pub use file::{ApiToken, Channel, ChannelKind, File, Heartbeat, LogFormat, Person, Rule, Runtime, RuntimeKind};
+pub use file::{
+    ApiToken, Channel, ChannelKind, File, Heartbeat, LogFormat, MailSecurity, Person, Rule, Runtime, RuntimeKind,
+};
 pub use load::{Config, DEFAULTS, locate};
 pub use policy::{PAGE, verbs};
 pub use storage::{Backup, Retention};

@@ -83,6 +83,10 @@ pub struct Card {
     pub copies: Vec<u64>,
     /// For an alert: which version began to say what.
     pub told: Vec<(u32, Told)>,
+    /// The newest version that whoever has read an older one must hear of, also where no message can be changed; 0
+    /// before the first such.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub turn: u32,
     /// The command that a text written under it stands for; the text is added.
     pub reply_command: Option<String>,
     /// When it was made.
@@ -188,6 +192,7 @@ impl Fold<'_> {
             next_button: 1,
             copies: Vec::new(),
             told: Vec::new(),
+            turn: 0,
             reply_command: None,
             created: self.at,
             updated: self.at,
@@ -238,8 +243,11 @@ impl Fold<'_> {
         if card.content == content && card.buttons == before {
             return;
         }
-        card.content = content;
         card.version += 1;
+        if card.content.turns_into(&content) {
+            card.turn = card.version;
+        }
+        card.content = content;
         card.updated = at;
         let copies = card.copies.clone();
         self.out.changed.cards.insert(number);
@@ -269,6 +277,9 @@ impl Fold<'_> {
             return;
         }
         let Some(copy) = self.w.copies.get(&number) else { return };
+        if copy.sent > 0 && !self.w.policy.edits(&copy.to.channel) && self.has_heard(copy) {
+            return;
+        }
         if copy.sent == 0
             && let Some(parent) = copy.parent
             && !self.may_hang(parent, number)
@@ -300,6 +311,11 @@ impl Fold<'_> {
         }
     }
 
+    /// Whether what has changed since is nothing for which a message of its own is sent, where none can be changed.
+    fn has_heard(&self, copy: &Copy) -> bool {
+        self.w.cards.get(&copy.card).is_none_or(|card| copy.sent >= card.turn)
+    }
+
     /// Whether `child` may be sent under `parent` now; if not, it is queued there.
     fn may_hang(&mut self, parent: u64, child: u64) -> bool {
         let Some(parent) = self.w.copies.get_mut(&parent) else { return true };
@@ -323,6 +339,11 @@ impl Fold<'_> {
         let epoch = if self.w.epoch > 1 { format!("e{:03x}_", self.w.epoch) } else { String::new() };
         format!("ob_{epoch}{:012x}_{:03x}", self.w.pos, self.made)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// Gives `wanted` to the card; a button that was already there keeps its number.

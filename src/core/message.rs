@@ -6,6 +6,7 @@
 mod answers;
 mod digest;
 mod rows;
+mod turn;
 mod views;
 
 use serde::{Deserialize, Serialize};

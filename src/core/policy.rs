@@ -111,6 +111,18 @@ pub struct ChannelPolicy {
     /// Whether one reader alone can be told something in a conversation of many.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whispers: bool,
+    /// Whether what somebody writes there is read.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub hears: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+const fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 /// What can be asked of a runtime.
@@ -269,6 +281,11 @@ impl Policy {
             kind => self.people.iter().find(|(_, person)| person.accounts.get(kind) == Some(&actor.account)),
         };
         found.map(|(name, person)| (name.as_str(), person.role))
+    }
+
+    /// Whether messages of a channel can be changed after they were sent.
+    pub fn edits(&self, channel: &str) -> bool {
+        self.channels.get(channel).is_none_or(|channel| channel.edits)
     }
 
     /// Whether `runtime` can be asked to do `verb`.

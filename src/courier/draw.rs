@@ -20,7 +20,8 @@ pub fn reader(policy: &Policy, copy: &Copy) -> Reader {
 /// disappears.
 pub fn outgoing(policy: &Policy, tokens: &Tokens, copy: &Copy, card: &Card, now: Ts) -> Outgoing {
     let reader = reader(policy, copy);
-    let mut doc = RENDERER.draw(&card.content, &reader, now).unwrap_or_else(|error| {
+    let hears = policy.channels.get(&copy.to.channel).is_none_or(|channel| channel.hears);
+    let mut doc = RENDERER.draw_where(&card.content, &reader, hears, now).unwrap_or_else(|error| {
         tracing::error!(%error, card = card.number, "a card could not be drawn");
         metrics::counter!("sereno_render_failures_total").increment(1);
         RENDERER.fallback(card.number, &reader)
@@ -41,6 +42,9 @@ pub fn outgoing(policy: &Policy, tokens: &Tokens, copy: &Copy, card: &Card, now:
     Outgoing {
         id: String::new(),
         copy: copy.number,
+        version: card.version,
+        at: card.updated,
+        lang: reader.lang,
         target: copy.to.target.clone(),
         doc,
         buttons: buttons.collect(),

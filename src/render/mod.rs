@@ -7,6 +7,8 @@
 mod discord;
 mod filters;
 mod html;
+#[cfg(feature = "email")]
+mod mail;
 pub mod markup;
 mod plain;
 mod slack;
@@ -29,6 +31,8 @@ use markup::Doc;
 
 pub use discord::{DiscordText, discord, discord_escape};
 pub use html::{escape as escape_html, html};
+#[cfg(feature = "email")]
+pub use mail::{Link, mail, mail_text};
 pub use plain::plain;
 pub use slack::{escape_slack, slack, slack_plain};
 pub use telegram::telegram;
@@ -76,6 +80,7 @@ struct Frame<'a> {
     now: Ts,
     tz: &'a str,
     whole: bool,
+    hears: bool,
 }
 
 impl Renderer {
@@ -91,10 +96,18 @@ impl Renderer {
     /// # Errors
     /// When the template is missing or broken; a test renders them all.
     pub fn draw(&self, content: &Content, reader: &Reader, now: Ts) -> Result<Doc, RenderError> {
+        self.draw_where(content, reader, true, now)
+    }
+
+    /// Draws `content` for `reader` where answers are read, or not.
+    ///
+    /// # Errors
+    /// As [`Renderer::draw`].
+    pub fn draw_where(&self, content: &Content, reader: &Reader, hears: bool, now: Ts) -> Result<Doc, RenderError> {
         let name = content.name();
         let error = |error| RenderError { name: name.to_owned(), lang: reader.lang.as_str(), error };
         let template = self.environment(reader.lang).get_template(name).map_err(error)?;
-        let frame = Frame { content, now, tz: &reader.tz, whole: reader.whole };
+        let frame = Frame { content, now, tz: &reader.tz, whole: reader.whole, hears };
         let text = template.render(Serde(frame)).map_err(error)?;
         Ok(markup::parse(&text))
     }

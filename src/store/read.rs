@@ -111,6 +111,15 @@ impl Store {
         Ok(rows.into_iter().next())
     }
 
+    /// A card by the number of one of its copies, wherever that is.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn copy(&self, copy: u64) -> Result<Option<FeedRow>> {
+        let rows = feed_rows!(self, sql::SELECT_COPY, [copy.cast_signed()]);
+        Ok(rows.into_iter().next())
+    }
+
     /// Agents that were heard of after `since`.
     ///
     /// # Errors

@@ -331,6 +331,8 @@ statements! {
     SELECT_FEED = "SELECT c.body AS copy_body, c.changed AS changed, k.body AS card_body FROM copies c JOIN cards k ON k.number = c.card WHERE c.channel = $1 AND c.target = $2 AND c.sent > 0 ORDER BY k.updated DESC, c.number DESC LIMIT $3";
     /// What has changed in a conversation since a position.
     SELECT_FEED_SINCE = "SELECT c.body AS copy_body, c.changed AS changed, k.body AS card_body FROM copies c JOIN cards k ON k.number = c.card WHERE c.channel = $1 AND c.target = $2 AND c.sent > 0 AND c.changed > $3 ORDER BY c.changed LIMIT $4";
+    /// One copy, wherever it is.
+    SELECT_COPY = "SELECT c.body AS copy_body, c.changed AS changed, k.body AS card_body FROM copies c JOIN cards k ON k.number = c.card WHERE c.number = $1";
     /// One copy in a conversation.
     SELECT_FEED_ONE = "SELECT c.body AS copy_body, c.changed AS changed, k.body AS card_body FROM copies c JOIN cards k ON k.number = c.card WHERE c.channel = $1 AND c.target = $2 AND c.number = $3";
 

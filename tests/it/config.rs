@@ -269,6 +269,29 @@ fn what_discord_cannot_use_is_told_with_its_place() {
 }
 
 #[test]
+fn what_does_not_fit_a_mail_server_is_told_with_its_place() {
+    let mail = |rest: &str| format!("[channels.mail]\nkind = \"email\"\n{rest}");
+    let fits = "host = \"smtp.example.org\"\nfrom = \"sereno <sereno@example.org>\"\n";
+    let cases = [
+        mail(""),
+        mail("host = \"smtp.example.org:587\"\nfrom = \"sereno\""),
+        mail("host = \"smtp.example.org\"\nfrom = \"sereno <sereno@example.org> <\""),
+        mail(&format!("{fits}security = \"none\"")),
+        mail(&format!("{fits}security = \"ssl\"")),
+        mail(&format!("{fits}username = \"sereno\"")),
+        mail(&format!("{fits}password_file = \"claude.token\"")),
+        mail(&format!("{fits}username = \"sereno\"\npassword_file = \"nowhere.password\"")),
+        mail(&format!("{fits}ca_file = \"nowhere.pem\"")),
+        mail(&format!("{fits}ca_file = \"claude.token\"")),
+        mail(&format!("{fits}port = 70000")),
+    ];
+    let cases: Vec<&str> = cases.iter().map(String::as_str).collect();
+    let told = told(&cases);
+    insta::assert_snapshot!(told);
+    assert!(!told.contains(CANARY));
+}
+
+#[test]
 fn a_secret_that_cannot_be_used_is_told_without_the_secret() {
     let told = told(&[
         "[runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"nowhere.secret\"",
@@ -378,6 +401,8 @@ fn secrets_print_nowhere() {
         "[store]\nurl = \"postgres://sereno:{CANARY}@127.0.0.1/db\"\n\
          [people.ana]\nrole = \"admin\"\n\
          [channels.tg]\nkind = \"telegram\"\ntoken = \"12345:{CANARY}\"\napi_url = \"http://u:{CANARY}@127.0.0.1:1\"\n\
+         [channels.mail]\nkind = \"email\"\nhost = \"localhost\"\nfrom = \"a@example.org\"\n\
+         username = \"sereno\"\npassword = \"{CANARY}\"\n\
          [runtimes.fleet]\nkind = \"generic\"\nsecret = [\"{VALID_SECRET}\"]\ntoken = [\"{CANARY}\"]\n\
          control_url = \"http://u:{CANARY}@127.0.0.1:1/\"\n\
          [runtimes.claude]\nkind = \"claude-code\"\ntoken = \"{CANARY}\"\n\

@@ -13,6 +13,7 @@ mod database;
 mod deploy;
 mod discord;
 mod dose;
+mod email;
 mod faults;
 mod intake;
 mod models;

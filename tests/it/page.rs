@@ -39,6 +39,11 @@ fn commands_are_typed_completed_and_refused_on_the_page() {
 }
 
 #[test]
+fn a_mail_is_read_anywhere_and_its_links_decide_nothing_by_themselves() {
+    play("mail.mjs");
+}
+
+#[test]
 fn hostile_text_stays_text_on_the_page() {
     play("hostile.mjs");
 }

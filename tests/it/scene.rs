@@ -38,12 +38,14 @@ role = "approver"
 lang = "en"
 telegram = 77
 slack = "U77"
+email = "ana@example.org"
 
 [people.victor]
 role = "admin"
 lang = "es"
 telegram = 1234
 slack = "U1234"
+email = "victor@example.org"
 
 [people.guest]
 role = "viewer"

@@ -147,6 +147,8 @@ impl Fold<'_> {
             .copies
             .iter()
             .filter_map(|number| self.w.copies.get(number))
+            // Where a message is all there is, a step on the way is not worth one.
+            .filter(|copy| self.w.policy.edits(&copy.to.channel))
             .map(|copy| (copy.to.clone(), Some(copy.number)))
             .collect();
         let who = about.agent.and_then(|a| self.w.agents.get(a)).map(|a| a.name.clone());

@@ -13,7 +13,7 @@ use crate::render::FILES;
 /// Changes with the assets, so that browsers may keep them for ever.
 pub static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
-    for name in ["page.css", "page.js"] {
+    for name in ["page.css", "page.js", "mail.js"] {
         hash.update(FILES.get_file(format!("web/{name}")).map(include_dir::File::contents).unwrap_or_default());
     }
     hex::encode(&hash.finalize()[..6])

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::super::Shared;
 use super::session::Visitor;
 use crate::core::delivery::{Card, Subject};
-use crate::core::message::{ButtonStyle, Content};
+use crate::core::message::Content;
 use crate::core::policy::Severity;
 use crate::core::time::Ts;
 use crate::courier::draw;
@@ -57,11 +57,7 @@ pub fn draw(door: &Shared, visitor: &Visitor, row: &FeedRow) -> Drawn {
     if !out.buttons.is_empty() {
         body.push_str("<div class=\"buttons\" role=\"group\">");
         for button in &out.buttons {
-            let style = match button.style {
-                ButtonStyle::Plain => "plain",
-                ButtonStyle::Approve => "approve",
-                ButtonStyle::Danger => "danger",
-            };
+            let style = super::html::style_of(button.style);
             let why = if button.asks_why { " data-why=\"1\"" } else { "" };
             body.push_str(&format!(
                 "<button type=\"button\" class=\"{style}\" data-token=\"{}\"{why}>{}</button>",

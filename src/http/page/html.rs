@@ -14,6 +14,7 @@ use super::assets::VERSION;
 use super::cards::Drawn;
 use super::session::Visitor;
 use super::stream::Summary;
+use crate::core::message::ButtonStyle;
 use crate::core::policy::Lang;
 use crate::core::text;
 use crate::core::time::{Ts, zone};
@@ -80,14 +81,33 @@ pub fn fragment(visitor: &Visitor, view: &str, content: &impl Serialize) -> Html
 
 /// The page for whoever is not signed in.
 pub fn sign_in(door: &Shared, headers: &HeaderMap) -> Html<String> {
+    alone(door, headers, "signin")
+}
+
+/// A page for whoever comes without a session, in a language that their browser asks for.
+pub fn alone(door: &Shared, headers: &HeaderMap, view: &str) -> Html<String> {
+    let lang = lang_of(door, headers);
+    let words = Value::from(Serde(&Words::of(lang).0));
+    render(view, context! { view, w => words, lang => lang.as_str(), version => VERSION.as_str() })
+}
+
+/// The language that a browser asks for.
+pub fn lang_of(door: &Shared, headers: &HeaderMap) -> Lang {
     let accepts = headers.get("accept-language").and_then(|v| v.to_str().ok()).unwrap_or_default();
     let fallback = door.progress.policy.borrow().lang;
     let wanted = accepts.split(',').find_map(|part| {
         Lang::ALL.into_iter().find(|lang| part.trim().to_ascii_lowercase().starts_with(lang.as_str()))
     });
-    let lang = wanted.unwrap_or(fallback);
-    let words = Value::from(Serde(&Words::of(lang).0));
-    render("signin", context! { view => "signin", w => words, lang => lang.as_str(), version => VERSION.as_str() })
+    wanted.unwrap_or(fallback)
+}
+
+/// The class of a button.
+pub const fn style_of(style: ButtonStyle) -> &'static str {
+    match style {
+        ButtonStyle::Plain => "plain",
+        ButtonStyle::Approve => "approve",
+        ButtonStyle::Danger => "danger",
+    }
 }
 
 fn render(name: &str, context: Value) -> Html<String> {

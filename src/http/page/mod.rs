@@ -6,6 +6,7 @@
 mod assets;
 mod cards;
 mod html;
+mod mail;
 mod session;
 mod stream;
 mod views;
@@ -47,6 +48,9 @@ pub fn routes() -> Router<Shared> {
         .route("/stream", get(stream::stream))
         .route("/head", get(stream::head))
         .route("/complete", get(views::complete))
+        .route("/m", get(mail::landing))
+        .route("/m/show", post(mail::show))
+        .route("/m/act", post(mail::act))
         .route("/act", post(act))
         .route("/say", post(say))
         .route("/signin", post(session::sign_in))

@@ -93,7 +93,7 @@ pub async fn visitor(door: &Shared, headers: &HeaderMap) -> Result<Option<Visito
 }
 
 /// Whether a request was made by a page of ours, as far as the browser says.
-fn same_origin(headers: &HeaderMap) -> bool {
+pub(super) fn same_origin(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").and_then(|v| v.to_str().ok());
     site.is_none_or(|site| site == "same-origin")
 }

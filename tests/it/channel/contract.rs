@@ -3,12 +3,13 @@
 //! A bench drives one channel and shows what people see there; each check sends through the real adapter
 //! and compares. Whatever a policy says that a channel can do, it must do.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use axum::http::HeaderMap;
 use sereno::channel::{Channel, DrawnButton, Outgoing, Push, Verdict};
 use sereno::core::message::ButtonStyle;
+use sereno::core::policy::Lang;
 use sereno::core::text::utf16_len;
 use sereno::core::time::Ts;
 use sereno::render::markup::{Block, Doc, Span};
@@ -132,14 +133,15 @@ pub fn push<'a>(headers: &'a HeaderMap, body: &'a [u8]) -> Push<'a> {
     Push { headers, body, now: Ts(1_790_000_000_000) }
 }
 
-/// Number of the next outbox row: no two messages are the same one.
-static NEXT: AtomicUsize = AtomicUsize::new(1);
-
-/// A message to `target`.
+/// A message to `target`, which is another one than all before it.
 pub fn message(target: &str, doc: Doc) -> Outgoing {
+    static ROWS: AtomicU64 = AtomicU64::new(1);
     Outgoing {
-        id: format!("ob_{}", NEXT.fetch_add(1, Ordering::Relaxed)),
+        id: format!("ob_{}", ROWS.fetch_add(1, Ordering::Relaxed)),
         copy: 1,
+        version: 1,
+        at: Ts(1_795_165_200_000),
+        lang: Lang::En,
         target: target.to_owned(),
         doc,
         buttons: Vec::new(),
@@ -238,9 +240,10 @@ pub async fn silence_and_threads_are_carried_or_said_to_be_missing(bench: &dyn B
     assert_eq!(sent(bench, &out).await.1.text, "The whole text");
 }
 
-pub async fn an_edit_changes_the_message_in_its_place(bench: &dyn Bench) {
-    let policy = bench.channel().policy();
-    assert!(policy.edits);
+pub async fn an_edit_changes_the_message_in_its_place_or_follows_it(bench: &dyn Bench) {
+    if !bench.channel().policy().edits {
+        return a_change_follows_in_the_same_thread(bench).await;
+    }
     let first = Outgoing { buttons: buttons(2, 27), ..line(bench.target(), "It asks") };
     let (receipt, _) = sent(bench, &first).await;
     let (posted, count) = (bench.posted(), bench.seen().len());
@@ -254,7 +257,31 @@ pub async fn an_edit_changes_the_message_in_its_place(bench: &dyn Bench) {
         assert_eq!((now.text.as_str(), now.buttons.len()), ("Approved by ana", 0));
     }
     // A receipt is the name of the message, the same after every edit.
-    let (other, _) = sent(bench, &Outgoing { id: "another".into(), copy: 2, ..first }).await;
+    let (other, _) = sent(bench, &Outgoing { copy: 2, ..line(bench.target(), "It asks") }).await;
+    assert_ne!(other, receipt);
+}
+
+/// Where no message can be changed, a change is a message of its own, which hangs under the first one.
+async fn a_change_follows_in_the_same_thread(bench: &dyn Bench) {
+    let policy = bench.channel().policy();
+    assert!(policy.threads);
+    let first = Outgoing { buttons: buttons(2, 27), ..line(bench.target(), "It asks") };
+    let (receipt, asked) = sent(bench, &first).await;
+    for (count, title) in [(1, "Approved by ana"), (2, "The agent did not get it")] {
+        let change = Outgoing { version: 1 + count, ..line(bench.target(), title) };
+        let posted = bench.posted();
+        // What is sent again because nobody knows whether it arrived is the same message, and shows once.
+        for _ in 0..2 {
+            assert_eq!(bench.channel().edit(&change, &receipt).await, Verdict::Sent(receipt.clone()));
+            assert_eq!(bench.posted(), posted + 1);
+        }
+        let seen = bench.seen();
+        let (newest, before) = (seen.last().unwrap(), &seen[seen.len() - 1 - count as usize]);
+        assert_eq!((newest.text.as_str(), newest.buttons.len()), (title, 0));
+        assert_eq!(newest.under.as_ref(), Some(&receipt));
+        assert_eq!(*before, asked, "what was sent stays as it was");
+    }
+    let (other, _) = sent(bench, &Outgoing { copy: 2, ..line(bench.target(), "It asks") }).await;
     assert_ne!(other, receipt);
 }
 

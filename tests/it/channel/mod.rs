@@ -12,6 +12,7 @@ async fn benches() -> Vec<Box<dyn Bench>> {
         Box::new(crate::telegram::bench::TelegramBench::start().await),
         Box::new(crate::slack::bench::SlackBench::start().await),
         Box::new(crate::discord::bench::DiscordBench::start().await),
+        Box::new(crate::email::bench::EmailBench::start()),
         Box::new(benches::WebBench::new()),
         Box::new(benches::LogBench::new()),
     ]
@@ -33,6 +34,6 @@ every_channel![
     the_longest_text_fits_and_a_longer_one_still_says_something,
     buttons_and_tokens_arrive_as_they_are,
     silence_and_threads_are_carried_or_said_to_be_missing,
-    an_edit_changes_the_message_in_its_place,
+    an_edit_changes_the_message_in_its_place_or_follows_it,
     no_secret_is_told,
 ];

@@ -6,6 +6,7 @@ use sereno::core::access::Actor;
 use sereno::core::control::{ControlOutcome, ControlResult};
 use sereno::core::delivery::{SendOutcome, SendResult, Told};
 use sereno::core::input::{Body, Input, Invocation, Origin, Reported, Tap};
+use sereno::core::policy::Policy;
 use sereno::core::step::{Decision, step};
 use sereno::core::time::Span;
 use sereno::core::world::World;
@@ -19,17 +20,32 @@ pub struct Run {
     pub told: BTreeMap<u64, Vec<Told>>,
     /// Copies whose destination was given up: nothing can be told there any more.
     pub given_up: BTreeSet<u64>,
+    /// Messages can be changed after they were sent.
+    pub edits: bool,
 }
 
 impl Run {
     pub fn new() -> Self {
-        let mut sim = Sim::with(many_rules());
+        Self::where_messages(true)
+    }
+
+    fn where_messages(edits: bool) -> Self {
+        let mut sim = Sim::with(policy_where(edits));
         sim.delivers = false;
-        Self { sim, told: BTreeMap::new(), given_up: BTreeSet::new() }
+        Self { sim, told: BTreeMap::new(), given_up: BTreeSet::new(), edits }
     }
 
     pub fn of(ops: &[Op]) -> Self {
-        let mut run = Self::new();
+        Self::of_where(ops, true)
+    }
+
+    /// The same where no message can be changed.
+    pub fn of_mails(ops: &[Op]) -> Self {
+        Self::of_where(ops, false)
+    }
+
+    fn of_where(ops: &[Op], edits: bool) -> Self {
+        let mut run = Self::where_messages(edits);
         for op in ops {
             run.act(op);
         }
@@ -58,7 +74,7 @@ impl Run {
             Op::Jump(wall) => self.sim.jump(*wall),
             Op::Away(span) => self.sim.away(*span),
             Op::Policy(fewer) => {
-                let mut policy = many_rules();
+                let mut policy = policy_where(self.edits);
                 if *fewer {
                     policy.rules.truncate(4);
                     policy.rules.reverse();
@@ -169,4 +185,12 @@ pub fn fold(log: &[Input], cuts: &[usize]) -> (World, Vec<Decision>) {
         decisions.push(step(&mut world, input));
     }
     (world, decisions)
+}
+
+fn policy_where(edits: bool) -> Policy {
+    let mut policy = many_rules();
+    for channel in policy.channels.values_mut() {
+        channel.edits = edits;
+    }
+    policy
 }

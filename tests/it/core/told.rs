@@ -22,6 +22,21 @@ fn whoever_was_told_that_it_fires_is_told_once_that_it_is_over() {
     });
 }
 
+#[test]
+fn so_is_whoever_reads_where_no_message_can_be_changed() {
+    for_all(25, &ops(110), |ops| {
+        let mut run = Run::of_mails(&ops);
+        run.go_quiet();
+        for (copy, told) in run.told.iter().filter(|(copy, _)| !run.given_up.contains(copy)) {
+            let count = |what| told.iter().skip_while(|t| **t == Told::Resolved).filter(|t| **t == what).count();
+            assert_eq!(count(Told::Firing), count(Told::Resolved), "copy {copy} was told {told:?}");
+        }
+        let rows: Vec<_> =
+            run.sim.world.outstanding.iter().filter(|(_, waits)| !waits.dead && waits.copy.is_some()).collect();
+        assert!(rows.is_empty(), "never sent: {rows:?}");
+    });
+}
+
 /// Rules whose conditions are about the last hour at most: three quiet hours later none of them holds.
 const OF_WINDOWS: &[&str] = &["loop", "runaway-cost", "slow-burn", "session-cost", "task-cost", "fleet-cost", "errors"];
 

@@ -79,7 +79,7 @@ export async function demo(...args) {
 
 /** `sereno serve`, with the same store and address through every restart. */
 export class Sereno {
-  static async start({ people = { ana: 'admin' }, publicUrl } = {}) {
+  static async start({ people = { ana: 'admin' }, publicUrl, person = '', extra = '' } = {}) {
     const sereno = new Sereno();
     sereno.folder = await mkdtemp(join(tmpdir(), 'sereno-page-'));
     opened.push(() => rm(sereno.folder, { recursive: true }));
@@ -87,12 +87,13 @@ export class Sereno {
     sereno.url = `http://127.0.0.1:${sereno.port}`;
     sereno.calls = [];
     await sereno.#obey();
-    const persons = Object.entries(people).map(([name, role]) => `[people.${name}]\nrole = "${role}"\n`);
+    const persons = Object.entries(people).map(([name, role]) => `[people.${name}]\nrole = "${role}"\n${person}`);
     await writeFile(join(sereno.folder, 'sereno.toml'), [
       `[http]\nlisten = "127.0.0.1:${sereno.port}"\npublic_url = "${publicUrl ?? sereno.url}"\n`,
       `[store]\nurl = "sqlite://${join(sereno.folder, 'sereno.db')}"\n`,
       ...persons,
       `[runtimes.fleet]\nkind = "generic"\ntoken = "${TOKEN}"\nsecret = "${SECRET}"\ncontrol_url = "${sereno.control}"\n`,
+      extra,
     ].join('\n'), { mode: 0o600 });
     await sereno.run(Object.keys(people)[0]);
     return sereno;

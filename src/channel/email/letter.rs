@@ -1,0 +1,159 @@
+//! A card as a mail: a plain twin and one in HTML of the same tree, under headers that no text can add to.
+//!
+//! The same row and version of a card make the same bytes, so that a mail which is sent again because nobody knows
+//! whether it arrived is the same mail: name, date and boundary follow from what it says. The boundary is a digest of
+//! both parts, so no text can hold it.
+
+use lettre::Address;
+use lettre::message::header::{
+    ContentTransferEncoding, ContentType, Date, Header, HeaderName, HeaderValue, InReplyTo, MessageId, References,
+    Subject,
+};
+use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+use sha2::{Digest as _, Sha256};
+
+use crate::channel::Outgoing;
+use crate::core::text;
+use crate::render::markup::text_of;
+use crate::render::{self, Link};
+
+/// Characters of a subject: two lines of a mail program, more than any lock screen shows.
+const SUBJECT: usize = 140;
+
+/// A mail that is to be written.
+pub struct Letter<'a> {
+    /// What it says.
+    pub out: &'a Outgoing,
+    /// Names of the mails that it follows, the oldest first.
+    pub thread: &'a [&'a str],
+    /// Who writes.
+    pub from: &'a Mailbox,
+    /// Who reads.
+    pub to: &'a Address,
+    /// The address to which its buttons lead; without it they are left out.
+    pub links: Option<&'a str>,
+}
+
+macro_rules! fixed_header {
+    ($(#[$doc:meta])* $name:ident, $header:literal, $value:literal) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        struct $name;
+
+        impl Header for $name {
+            fn name() -> HeaderName {
+                HeaderName::new_from_ascii_str($header)
+            }
+
+            fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+                Ok(Self)
+            }
+
+            fn display(&self) -> HeaderValue {
+                HeaderValue::new(Self::name(), $value.to_owned())
+            }
+        }
+    };
+}
+
+fixed_header!(
+    /// No machine shall answer. <https://www.rfc-editor.org/rfc/rfc3834#section-5>
+    AutoSubmitted, "Auto-Submitted", "auto-generated"
+);
+fixed_header!(
+    /// Exchange answers all the same unless it is told so.
+    /// <https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxcmail>
+    NoAutoResponse, "X-Auto-Response-Suppress", "All"
+);
+fixed_header!(
+    /// It makes no sound, where a mail program knows that. <https://www.rfc-editor.org/rfc/rfc4021#section-2.1.53>
+    Quiet, "Importance", "low"
+);
+
+impl Letter<'_> {
+    /// Its name and its bytes.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self) -> Result<(String, Vec<u8>), String> {
+        let out = self.out;
+        let name = self.name();
+        let subject = subject(&text_of(&out.doc.title));
+        let links = self.links();
+        let plain = render::mail_text(&out.doc, &links, out.lang);
+        let html = render::mail(&out.doc, &links, out.lang, &subject).map_err(|error| error.to_string())?;
+        let mut message = Message::builder()
+            .header(self.date())
+            .from(self.from.clone())
+            .to(Mailbox::new(None, self.to.clone()))
+            .header(Subject::from(subject))
+            .header(MessageId::from(name.clone()))
+            .header(AutoSubmitted)
+            .header(NoAutoResponse);
+        let thread: Vec<&str> = self.thread.iter().copied().filter(|one| is_name(one)).collect();
+        if let Some(last) = thread.last() {
+            message = message.header(InReplyTo::from((*last).to_owned())).header(References::from(thread.join(" ")));
+        }
+        if out.silent {
+            message = message.header(Quiet);
+        }
+        let boundary = boundary(&name, &plain, &html);
+        let parts = MultiPart::alternative().boundary(boundary);
+        let parts =
+            parts.singlepart(part(ContentType::TEXT_PLAIN, plain)).singlepart(part(ContentType::TEXT_HTML, html));
+        let message = message.multipart(parts).map_err(|_| "the mail cannot be written")?;
+        Ok((name, message.formatted()))
+    }
+
+    /// The same for the same row and version: mail programs show mails of one name once.
+    fn name(&self) -> String {
+        format!("<{}.{}@{}>", self.out.id, self.out.version, self.from.email.domain())
+    }
+
+    fn date(&self) -> Date {
+        let millis = u64::try_from(self.out.at.0).unwrap_or(0);
+        Date::new(std::time::UNIX_EPOCH + std::time::Duration::from_millis(millis))
+    }
+
+    fn links(&self) -> Vec<Link> {
+        let Some(base) = self.links else { return Vec::new() };
+        let link = |button: &crate::channel::DrawnButton| Link {
+            label: button.label.clone(),
+            // Behind the # no server and no log on the way sees it.
+            href: format!("{base}/m#{}", button.token),
+            style: button.style,
+        };
+        self.out.buttons.iter().map(link).collect()
+    }
+}
+
+/// What stands on the lock screen: one line without anything that cannot be seen.
+fn subject(title: &str) -> String {
+    let shown: String = title.chars().map(|c| if c.is_control() || c.is_whitespace() { ' ' } else { c }).collect();
+    let words: Vec<&str> = shown.split(' ').filter(|word| !word.is_empty()).collect();
+    // A reader of mail would take what looks encoded for what it would be decoded.
+    text::clip(&words.join(" ").replace("=?", "= ?"), SUBJECT)
+}
+
+/// Whether a receipt is the name of a mail; whatever else it is stays out of the headers.
+fn is_name(receipt: &str) -> bool {
+    let inner = receipt.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+    inner.is_some_and(|inner| {
+        inner.split_once('@').is_some_and(|(left, right)| !left.is_empty() && !right.is_empty())
+            && inner.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '<' | '>' | ',' | '"'))
+    })
+}
+
+fn boundary(name: &str, plain: &str, html: &str) -> String {
+    let mut hash = Sha256::new();
+    for text in [name, plain, html] {
+        hash.update(text.len().to_be_bytes());
+        hash.update(text);
+    }
+    format!("sereno-{}", hex::encode(&hash.finalize()[..16]))
+}
+
+/// Lines of any length pass every server this way.
+fn part(kind: ContentType, text: String) -> SinglePart {
+    SinglePart::builder().header(kind).header(ContentTransferEncoding::QuotedPrintable).body(text)
+}

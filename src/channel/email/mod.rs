@@ -1,0 +1,127 @@
+//! E-mail, through lettre, over SMTP.
+//!
+//! A card is a mail, and what changes on it so that its readers must hear of it is another mail in the same thread:
+//! nobody can change a mail that was sent. A button is a link to our own page, which shows what it would do and
+//! decides nothing until somebody taps there. Nothing that is answered to a mail is read.
+
+mod letter;
+mod smtp;
+mod verdict;
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use lettre::Address;
+use lettre::message::Mailbox;
+
+use super::{Channel, Outgoing, Pace, Verdict, carries};
+use crate::core::policy::ChannelPolicy;
+use crate::core::time::Span;
+
+pub use smtp::Security;
+
+/// What the adapter needs to know.
+#[derive(Clone)]
+pub struct Settings {
+    /// Host of the server that takes our mail.
+    pub host: String,
+    /// Its port; the usual one of `security` when it is not said.
+    pub port: Option<u16>,
+    /// How the connection is kept secret.
+    pub security: Security,
+    /// Name and password. The password is secret.
+    pub login: Option<(String, String)>,
+    /// Who writes, such as `sereno <sereno@example.org>`.
+    pub from: String,
+    /// Certificates of authorities besides the usual ones, as PEM.
+    pub ca: Option<Vec<u8>>,
+    /// Our own address as others see it, without a slash at its end.
+    pub public_url: String,
+    /// Addresses of people: a link speaks for whoever reads at its address, so only they get links.
+    pub people: BTreeSet<String>,
+    /// Mails a second over all; 0 for no limit.
+    pub rate: f64,
+}
+
+/// The adapter.
+pub struct Email {
+    server: smtp::Server,
+    from: Mailbox,
+    public_url: String,
+    people: BTreeSet<String>,
+    rate: f64,
+}
+
+impl Email {
+    /// Makes the adapter; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the sender is no mailbox, or the certificates cannot be read.
+    pub fn new(settings: Settings) -> Result<Self, String> {
+        let from: Mailbox = settings
+            .from
+            .parse()
+            .map_err(|_| "`from` is no mailbox; write one such as \"sereno <sereno@example.org>\"")?;
+        Ok(Self {
+            server: smtp::Server::new(&settings, from.email.domain())?,
+            from,
+            public_url: settings.public_url,
+            people: settings.people,
+            rate: settings.rate,
+        })
+    }
+
+    /// Sends a mail that follows those of `thread`. Its name is its receipt.
+    async fn mail(&self, out: &Outgoing, thread: &[&str]) -> Verdict {
+        if !out.target.is_ascii() {
+            return Verdict::Rejected("addresses with letters beyond ASCII cannot be written to".into());
+        }
+        let Ok(to) = out.target.parse::<Address>() else {
+            return Verdict::Gone(format!("`{}` is no e-mail address", out.target));
+        };
+        let links = self.people.contains(&out.target).then_some(self.public_url.as_str());
+        let letter = letter::Letter { out, thread, from: &self.from, to: &to, links };
+        let (name, bytes) = match letter.write() {
+            Ok(written) => written,
+            Err(error) => return Verdict::Rejected(error),
+        };
+        match self.server.send(&self.from.email, &to, &bytes).await {
+            Ok(()) => Verdict::Sent(name),
+            Err(failed) => verdict::of(&failed, &self.server),
+        }
+    }
+}
+
+#[async_trait]
+impl Channel for Email {
+    fn policy(&self) -> ChannelPolicy {
+        carries("email")
+    }
+
+    fn pace(&self, _target: &str) -> Pace {
+        Pace { per_target: Span(0), burst: 1, overall: every(self.rate) }
+    }
+
+    async fn send(&self, out: &Outgoing) -> Verdict {
+        let thread: Vec<&str> = out.under.iter().map(String::as_str).collect();
+        self.mail(out, &thread).await
+    }
+
+    async fn edit(&self, out: &Outgoing, receipt: &str) -> Verdict {
+        let thread: Vec<&str> = out.under.iter().map(String::as_str).chain([receipt]).collect();
+        match self.mail(out, &thread).await {
+            // The copy keeps the name of its first mail: whatever follows hangs there.
+            Verdict::Sent(_) => Verdict::Sent(receipt.to_owned()),
+            other => other,
+        }
+    }
+
+    async fn prepare(&self) -> Result<(), String> {
+        self.server.greet().await.map_err(|failed| verdict::words(&failed, &self.server))
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "rates are small")]
+fn every(rate: f64) -> Span {
+    if rate > 0.0 { Span((1000.0 / rate) as i64) } else { Span(0) }
+}
