@@ -252,7 +252,7 @@ impl Channel for SlackChannel {
         let payload = if is_json { json_of(push.body) } else { form_of(push.body) }?;
         if payload["type"] == "url_verification" {
             let challenge = payload["challenge"].as_str().ok_or(PushError::Unreadable)?;
-            return Ok(Pushed { incoming: Vec::new(), say: Some(json!({ "challenge": challenge })) });
+            return Ok(Pushed { say: Some(json!({ "challenge": challenge })), ..Pushed::default() });
         }
         if self.0.us().is_none() {
             // Whose word it is cannot be told yet; Slack sends it again.
@@ -263,7 +263,7 @@ impl Channel for SlackChannel {
             Some(_) => self.0.reader(|reader| reader.interaction(&payload)),
             None => self.0.reader(|reader| reader.command(&payload)),
         };
-        Ok(Pushed { incoming: self.0.heard(heard).into_iter().collect(), say: None })
+        Ok(Pushed { incoming: self.0.heard(heard).into_iter().collect(), ..Pushed::default() })
     }
 
     async fn answer(&self, to: &str, text: &str, _alert: bool) {

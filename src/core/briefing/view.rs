@@ -81,7 +81,7 @@ impl World {
     fn needs(&self) -> DigestNeeds {
         let mut asks: Vec<_> = self.approvals.values().filter(|approval| approval.is_pending()).collect();
         asks.sort_by_key(|approval| (approval.expires, approval.number));
-        let mut open: Vec<&Alert> = self.alerts.values().filter(|alert| alert.is_open()).collect();
+        let mut open: Vec<&Alert> = self.alerts.values().map(Box::as_ref).filter(|alert| alert.is_open()).collect();
         open.sort_by_key(|alert| (alert.severity, alert.number));
         let name = |ix| self.agents.get(ix).map(|agent| agent.name.clone());
         DigestNeeds {

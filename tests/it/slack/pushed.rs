@@ -143,7 +143,7 @@ async fn what_is_proved_is_read_as_slack_documents_it() {
     let fake = Fake::start().await;
     let slack = prepared(&fake).await;
     let challenge = json!({ "token": "x", "challenge": "3eZbrw1aBm2rZgRNFdxV2595", "type": "url_verification" });
-    let answer = Pushed { incoming: Vec::new(), say: Some(json!({ "challenge": "3eZbrw1aBm2rZgRNFdxV2595" })) };
+    let answer = Pushed { say: Some(json!({ "challenge": "3eZbrw1aBm2rZgRNFdxV2595" })), ..Pushed::default() };
     assert_eq!(given(&slack, &challenge), Ok(answer.clone()));
     let said = given(&slack, &fake.command("C100", "U77", "/sereno", "agents")).unwrap().incoming;
     assert_eq!((said[0].text.as_str(), said[0].account.as_str()), ("agents", "U77"));
