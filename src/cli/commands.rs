@@ -32,11 +32,12 @@ pub(crate) fn run(command: &CommandsCommand) -> Done {
     let (CommandsCommand::Generate { readme } | CommandsCommand::Check { readme }) = command;
     let text = std::fs::read_to_string(readme).map_err(|e| Failure::Usage(format!("{}: {e}", readme.display())))?;
     let beside = readme.parent().unwrap_or(Path::new(""));
-    let mut wanted = vec![
+    let wanted = [
         (readme.clone(), generated(&text).map_err(Failure::Usage)?),
         (beside.join(manifest::PATH), manifest::manifest()),
+        #[cfg(feature = "discord")]
+        (beside.join(REGISTRATION), crate::channel::discord::registration()),
     ];
-    wanted.extend(registration().map(|text| (beside.join(REGISTRATION), text)));
     for (file, wanted) in wanted {
         match command {
             CommandsCommand::Generate { .. } => write(&file, &wanted).map_err(Failure::no)?,
@@ -58,18 +59,8 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// Where the commands stand as they are registered with Discord, beside the README.
-const REGISTRATION: &str = "deploy/discord-commands.json";
-
 #[cfg(feature = "discord")]
-fn registration() -> Option<String> {
-    Some(crate::channel::discord::registration())
-}
-
-/// A build without Discord registers nothing there.
-#[cfg(not(feature = "discord"))]
-const fn registration() -> Option<String> {
-    None
-}
+const REGISTRATION: &str = "deploy/discord-commands.json";
 
 /// A README with its generated parts made anew.
 ///

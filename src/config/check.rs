@@ -288,7 +288,7 @@ fn check_email(name: &str, channel: &Channel, source: Source<'_>, faults: &mut V
             fault(username.span(), format!("channels.{name} has a username and needs password_file"));
         }
         None if has_password => {
-            fault(channel.kind.span(), format!("channels.{name} has a password and needs username"))
+            fault(channel.kind.span(), format!("channels.{name} has a password and needs username"));
         }
         _ => {}
     }

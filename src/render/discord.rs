@@ -49,8 +49,7 @@ pub fn discord(doc: &Doc, limit: usize) -> DiscordText {
 pub fn discord_escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut start = true;
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
+    for (at, c) in text.char_indices() {
         let rest = &text[at + c.len_utf8()..];
         if is_active(c, rest, start) || (c == '.' && ends_number(&text[..at])) {
             out.push('\\');

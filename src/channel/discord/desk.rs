@@ -22,7 +22,7 @@ use crate::clock::within;
 /// A tap that is not answered by then is told that it was heard; a second is left for the way.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A command that nobody has answered by then was answered elsewhere: by a message, or by another process.
-const FORSAKEN: Duration = Duration::from_secs(60);
+const FORSAKEN: Duration = Duration::from_mins(1);
 /// Interactions and private answers that are remembered.
 const REMEMBERED: usize = 1000;
 

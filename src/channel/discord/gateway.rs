@@ -88,7 +88,7 @@ impl Gateway {
     /// Holds a connection until it ends; `hear` reads what is said.
     pub async fn hold(&self, rest: &Rest, inbox: &dyn Inbox, hear: impl Fn(Value) -> Option<Incoming>) -> String {
         loop {
-            match self.connection(rest, inbox, &hear).await {
+            match Box::pin(self.connection(rest, inbox, &hear)).await {
                 End::Asked => {}
                 End::Broke(why) => return why,
             }
@@ -106,8 +106,9 @@ impl Gateway {
             Ok(_) => return End::Broke("Discord names an address without TLS".into()),
             Err(why) => return End::Broke(why),
         };
-        let greeted =
-            within(GREETING, greet(&address)).await.unwrap_or(Err("Discord's gateway did not answer in time"));
+        let greeted = within(GREETING, Box::pin(greet(&address)))
+            .await
+            .unwrap_or(Err("Discord's gateway did not answer in time"));
         let (mut socket, interval) = match greeted {
             Ok(greeted) => greeted,
             Err(why) => {

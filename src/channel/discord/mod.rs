@@ -240,7 +240,7 @@ impl Channel for Discord {
 
     async fn listen(&self, inbox: &dyn Inbox) -> String {
         let hear = |interaction: Value| self.hear(serde_json::from_value(interaction).ok()?);
-        self.gateway.hold(&self.rest, inbox, hear).await
+        Box::pin(self.gateway.hold(&self.rest, inbox, hear)).await
     }
 
     fn pushed(&self, push: &Push<'_>) -> Result<Pushed, PushError> {

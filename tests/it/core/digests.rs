@@ -180,6 +180,9 @@ fn cost_that_comes_after_the_cut_is_an_adjustment_of_the_next_digest() {
     assert_eq!(money(&last(&sim)), (0, Micros(0), Micros(0)), "once");
 }
 
+/// Something that happens.
+type Act<'a> = &'a dyn Fn(&mut Sim);
+
 #[test]
 fn a_day_is_quiet_only_when_it_is_known_that_nothing_happened() {
     let quiet = |act: &dyn Fn(&mut Sim)| {
@@ -192,7 +195,7 @@ fn a_day_is_quiet_only_when_it_is_known_that_nothing_happened() {
     };
     let (is_quiet, text) = quiet(&|_| {});
     assert!(is_quiet && text.contains("Quiet day: $0.00, 0 alerts, the feed is alive."), "{text}");
-    let acts: [(&dyn Fn(&mut Sim), &str); 6] = [
+    let acts: [(Act, &str); 6] = [
         (&|sim| spends(sim, "coder", "0.01"), "$0.01"),
         (&|sim| sim.away(Span::hours(1)), "sereno was not there"),
         (&|sim| sim.jump(3_600_000), "sereno was not there"),

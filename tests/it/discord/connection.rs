@@ -94,7 +94,7 @@ async fn nothing_is_missed_when_the_connection_breaks() {
     let story = async {
         is_connected(&fake, 1).await;
         fake.order(Order::Drop);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let why = during(&discord, &post, story).await.unwrap();
     assert_eq!(why, "the connection to Discord's gateway broke");
@@ -137,7 +137,7 @@ async fn a_session_that_is_over_is_begun_anew() {
         let story = async {
             is_connected(&fake, count).await;
             fake.order(order);
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         let why = during(&discord, &post, story).await.unwrap();
         assert_eq!(fake.memory().identified, identified, "{order:?}: {why}");

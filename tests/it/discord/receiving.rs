@@ -160,7 +160,7 @@ async fn a_push_needs_a_signature_of_now() {
     assert_eq!(discord.reception(), sereno::channel::Reception::Pushed);
 }
 
-/// Written by PyNaCl 1.6.2: `SigningKey(bytes([7] * 32)).sign(timestamp + body).signature`.
+/// Written by `PyNaCl` 1.6.2: `SigningKey(bytes([7] * 32)).sign(timestamp + body).signature`.
 #[tokio::test]
 async fn what_another_library_has_signed_is_believed() {
     let fake = Fake::start().await;

@@ -216,7 +216,7 @@ async fn commands_are_registered_and_the_portal_is_checked() {
     let why = pushed.prepare().await.unwrap_err();
     assert!(why.contains("http.public_url followed by /channels/dc"), "{why}");
     fake.change(|memory| {
-        memory.application = json!({ "interactions_endpoint_url": "https://sereno.example/channels/dc" })
+        memory.application = json!({ "interactions_endpoint_url": "https://sereno.example/channels/dc" });
     });
     pushed.prepare().await.unwrap();
     let why = held.prepare().await.unwrap_err();
