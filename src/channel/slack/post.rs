@@ -109,6 +109,13 @@ fn unparsed(mut content: Value) -> Value {
     content
 }
 
+/// What only a message that everybody there sees can have: nothing in it is unfolded, and it says whose it is.
+fn mark(message: &mut Value, out: &Outgoing) {
+    message["unfurl_links"] = json!(false);
+    message["unfurl_media"] = json!(false);
+    message["metadata"] = json!({ "event_type": EVENT, "event_payload": { "id": out.id } });
+}
+
 /// Channel and time of a receipt.
 fn place_of(receipt: &str) -> Option<(&str, &str)> {
     receipt.split_once(':').filter(|(channel, ts)| !channel.is_empty() && ts.contains('.'))
@@ -139,9 +146,7 @@ impl Slack {
         if let Some(only) = out.only.as_deref().filter(|_| !is_home(&out.target)) {
             return self.whisper(out, only, root, message).await;
         }
-        message["unfurl_links"] = json!(false);
-        message["unfurl_media"] = json!(false);
-        message["metadata"] = json!({ "event_type": EVENT, "event_payload": { "id": out.id } });
+        mark(&mut message, out);
         if let Some(root) = root {
             message["thread_ts"] = json!(root);
         }
@@ -191,6 +196,7 @@ impl Slack {
                 for key in ["user", "thread_ts"] {
                     message.as_object_mut().map(|message| message.remove(key));
                 }
+                mark(&mut message, out);
                 let posted = self.post_to(only, &mut message).await;
                 posted.map_or_else(|error| verdict::of(&error), taken)
             }

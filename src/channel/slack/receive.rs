@@ -104,7 +104,8 @@ impl Reader<'_> {
             origin: self.origin(self.target(channel, account), None),
             text: typed_command(command, &unescaped(typed)),
             tap: None,
-            answer_to: word(said, "/response_url").map(str::to_owned),
+            // What is typed is answered by a message.
+            answer_to: None,
         })
     }
 

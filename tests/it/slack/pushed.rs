@@ -125,7 +125,7 @@ async fn the_documented_request_proves_itself_and_no_other_one_does() {
 async fn what_slacks_own_client_signs_is_taken() {
     let fake = Fake::start().await;
     let slack = prepared(&fake).await;
-    let (_, body) = body(&fake.command("C100", "U77", "/sereno", "agents ñ & <x>"));
+    let (_, body) = body(&fake.command("C100", "U77", "/sereno", "agents ñ &amp; &lt;x&gt;"));
     let python = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/.cache/python/bin/python");
     let judge = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/slack/judge.py");
     let mut signer = Command::new(python);
