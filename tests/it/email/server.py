@@ -79,7 +79,7 @@ def report(server, session, envelope):
     raw = envelope.original_content
     mail = email.message_from_bytes(raw, policy=email.policy.default)
     parts = {part.get_content_type(): part for part in mail.walk()}
-    text = {kind: parts[kind].get_content() for kind in ("text/plain", "text/html")}
+    text = {kind: parts[kind].get_content().replace("\r\n", "\n") for kind in ("text/plain", "text/html")}
     say(
         sender=envelope.mail_from,
         to=envelope.rcpt_tos,
