@@ -127,6 +127,9 @@ impl Fold<'_> {
         let asked = self.w.approvals.values().filter(|a| a.is_pending()).filter_map(|a| a.card);
         let told = self.w.alerts.values().filter(|a| a.is_open()).filter_map(|a| a.card);
         let living: BTreeSet<u64> = asked.chain(told).collect();
+        // What was given up can be tried again for as long as it is listed.
+        let given_up = self.w.outstanding.values().filter(|waits| waits.dead).filter_map(|waits| waits.copy);
+        let given_up: BTreeSet<u64> = given_up.collect();
         let old: Vec<u64> = self
             .w
             .cards
@@ -134,7 +137,7 @@ impl Fold<'_> {
             .filter(|card| now.since(card.updated) > OLD_CARD && !living.contains(&card.number))
             .filter(|card| {
                 let copies = card.copies.iter().filter_map(|c| self.w.copies.get(c));
-                copies.clone().all(|c| c.outstanding.is_none())
+                copies.clone().all(|c| c.outstanding.is_none() && !given_up.contains(&c.number))
             })
             .map(|card| card.number)
             .collect();
