@@ -160,7 +160,8 @@ async fn words_get_through_when_the_blocks_are_refused() {
 async fn a_message_says_what_it_is_on_the_lock_screen_and_hangs_where_it_belongs() {
     let fake = Fake::start().await;
     let slack = adapter(&fake);
-    let Verdict::Sent(root) = slack.send(&line("#agents", "Who <works> & what")).await else { panic!() };
+    let first = Outgoing { id: "ob_1".into(), ..line("#agents", "Who <works> & what") };
+    let Verdict::Sent(root) = slack.send(&first).await else { panic!() };
     let sent = fake.newest("C100");
     assert_eq!(sent.fallback, "Who &lt;works&gt; &amp; what");
     assert_eq!(sent.metadata, json!({ "event_type": "sereno", "event_payload": { "id": "ob_1" } }));
