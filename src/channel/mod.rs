@@ -148,6 +148,15 @@ pub struct Pace {
     pub overall: Span,
 }
 
+impl Pace {
+    /// So many messages a second in a conversation, `burst` of them at once, and so many over all; 0 for no limit.
+    pub fn of(per_target: f64, burst: u32, overall: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a float that does not fit ends at the largest span")]
+        let every = |rate: f64| if rate > 0.0 { Span((1000.0 / rate) as i64) } else { Span(0) };
+        Self { per_target: every(per_target), burst, overall: every(overall) }
+    }
+}
+
 /// What somebody said or tapped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incoming {

@@ -81,23 +81,13 @@ fn ends_number(before: &str) -> bool {
 }
 
 fn seen_length(blocks: &[(&Block, String)]) -> usize {
-    let lengths = blocks.iter().map(|(block, _)| utf16_len(&text(block)) + 1);
+    let lengths = blocks.iter().map(|(block, _)| utf16_len(&block.seen()) + 1);
     lengths.sum::<usize>() + 2
 }
 
 fn drawn_length(blocks: &[(&Block, String)]) -> usize {
     let lengths = blocks.iter().map(|(_, drawn)| utf16_len(drawn) + 1);
     lengths.sum::<usize>() + 2
-}
-
-fn text(block: &Block) -> String {
-    match block {
-        Block::Line(spans) | Block::Quote(spans) | Block::Note(spans) => text_of(spans),
-        Block::Field(label, value) => format!("{} {}", text_of(label), text_of(value)),
-        Block::Item(spans) => format!("• {}", text_of(spans)),
-        Block::Code(text) => text.clone(),
-        Block::Gap => String::new(),
-    }
 }
 
 fn drawn(block: &Block) -> String {

@@ -70,6 +70,19 @@ impl Span {
     }
 }
 
+impl Block {
+    /// What is seen of it where it is drawn as a line of a chat, for counting.
+    pub fn seen(&self) -> String {
+        match self {
+            Self::Line(spans) | Self::Quote(spans) | Self::Note(spans) => text_of(spans),
+            Self::Field(label, value) => format!("{} {}", text_of(label), text_of(value)),
+            Self::Item(spans) => format!("• {}", text_of(spans)),
+            Self::Code(text) => text.clone(),
+            Self::Gap => String::new(),
+        }
+    }
+}
+
 /// The text of spans alone.
 pub fn text_of(spans: &[Span]) -> String {
     spans.iter().map(Span::text).collect()

@@ -29,23 +29,13 @@ pub fn telegram(doc: &Doc, limit: usize) -> String {
 }
 
 fn length(doc: &Doc, blocks: &[&Block]) -> usize {
-    let blocks = blocks.iter().map(|block| utf16_len(&text(block)) + 1);
+    let blocks = blocks.iter().map(|block| utf16_len(&block.seen()) + 1);
     utf16_len(&text_of(&doc.title)) + blocks.sum::<usize>() + 2
 }
 
 /// A character is at most two units; the sign that something is missing needs two more.
 fn clipped(title: &str, limit: usize) -> String {
     crate::core::text::clip(title, limit / 2 - 1)
-}
-
-fn text(block: &Block) -> String {
-    match block {
-        Block::Line(spans) | Block::Quote(spans) | Block::Note(spans) => text_of(spans),
-        Block::Field(label, value) => format!("{} {}", text_of(label), text_of(value)),
-        Block::Item(spans) => format!("• {}", text_of(spans)),
-        Block::Code(text) => text.clone(),
-        Block::Gap => String::new(),
-    }
 }
 
 fn drawn(block: &Block) -> String {

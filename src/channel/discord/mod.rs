@@ -34,7 +34,6 @@ use self::rest::{Rest, number};
 use self::verdict::Trouble;
 use super::{Channel, Inbox, Incoming, Outgoing, Pace, Push, PushError, Pushed, Reception, Verdict, carries};
 use crate::core::policy::ChannelPolicy;
-use crate::core::time::Span;
 
 pub use self::commands::file as registration;
 pub use self::proof::key as public_key;
@@ -194,7 +193,7 @@ impl Channel for Discord {
     fn pace(&self, _target: &str) -> Pace {
         let (per_chat, overall) = self.rate;
         // A channel takes five messages in five seconds.
-        Pace { per_target: every(per_chat), burst: 5, overall: every(overall) }
+        Pace::of(per_chat, 5, overall)
     }
 
     async fn send(&self, out: &Outgoing) -> Verdict {
@@ -268,9 +267,4 @@ fn refused(trouble: &Trouble) -> Verdict {
         Verdict::EditLost => Verdict::Rejected(trouble.words()),
         verdict => verdict,
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "rates are small")]
-fn every(rate: f64) -> Span {
-    if rate > 0.0 { Span((1000.0 / rate) as i64) } else { Span(0) }
 }

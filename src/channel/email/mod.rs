@@ -16,7 +16,6 @@ use lettre::message::Mailbox;
 
 use super::{Channel, Outgoing, Pace, Verdict, carries};
 use crate::core::policy::ChannelPolicy;
-use crate::core::time::Span;
 
 pub use smtp::Security;
 
@@ -99,7 +98,7 @@ impl Channel for Email {
     }
 
     fn pace(&self, _target: &str) -> Pace {
-        Pace { per_target: Span(0), burst: 1, overall: every(self.rate) }
+        Pace::of(0.0, 1, self.rate)
     }
 
     async fn send(&self, out: &Outgoing) -> Verdict {
@@ -119,9 +118,4 @@ impl Channel for Email {
     async fn prepare(&self) -> Result<(), String> {
         self.server.greet().await.map_err(|failed| verdict::words(&failed, &self.server))
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "rates are small")]
-fn every(rate: f64) -> Span {
-    if rate > 0.0 { Span((1000.0 / rate) as i64) } else { Span(0) }
 }

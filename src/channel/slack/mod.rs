@@ -30,7 +30,6 @@ use self::receive::{Heard, Ourselves, Reader};
 use super::{Channel, Inbox, Incoming, Outgoing, Pace, Push, PushError, Pushed, Reception, Verdict, carries};
 use crate::clock::within;
 use crate::core::policy::{ChannelPolicy, Lang};
-use crate::core::time::Span;
 use crate::render::escape_slack;
 
 /// The only host at which Slack takes answers to taps.
@@ -211,7 +210,7 @@ impl Channel for SlackChannel {
 
     fn pace(&self, _target: &str) -> Pace {
         let (per_chat, overall) = self.0.settings.rate;
-        Pace { per_target: every(per_chat), burst: 5, overall: every(overall) }
+        Pace::of(per_chat, 5, overall)
     }
 
     async fn send(&self, out: &Outgoing) -> Verdict {
@@ -295,9 +294,4 @@ fn form_of(body: &[u8]) -> Result<Value, PushError> {
         }
     }
     Ok(Value::Object(fields))
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "rates are small")]
-fn every(rate: f64) -> Span {
-    if rate > 0.0 { Span((1000.0 / rate) as i64) } else { Span(0) }
 }

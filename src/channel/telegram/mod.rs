@@ -170,7 +170,7 @@ impl Channel for Telegram {
         if target.starts_with('-') {
             per_chat = per_chat.min(per_chat / 3.0);
         }
-        Pace { per_target: every(per_chat), burst: 5, overall: every(overall) }
+        Pace::of(per_chat, 5, overall)
     }
 
     async fn send(&self, out: &Outgoing) -> Verdict {
@@ -292,11 +292,6 @@ impl Channel for Telegram {
             tracing::debug!(?verdict, "a tap was not answered");
         }
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "rates are small")]
-fn every(rate: f64) -> Span {
-    if rate > 0.0 { Span((1000.0 / rate) as i64) } else { Span(0) }
 }
 
 fn clip(text: &str) -> String {

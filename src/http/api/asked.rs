@@ -38,108 +38,75 @@ fn unreadable(text: &str) -> &str {
     text.trim_start_matches("Failed to deserialize query string: ")
 }
 
-/// Which agents or sessions.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct ActorsAsked {
-    /// Of this runtime.
-    pub(super) runtime: Option<String>,
-    /// In this state: `waiting`, `error`, `silent`, `running`, `paused`, `stopped`, `idle` or `completed`.
-    pub(super) status: Option<String>,
-    /// Heard of since: an instant in RFC 3339, or how long ago, such as `24h`.
-    pub(super) since: Option<String>,
-    /// Rows of the page, 1 to 500; 100 by default.
-    #[param(minimum = 1, maximum = 500)]
-    pub(super) limit: Option<u32>,
-    /// `next` of the page before.
-    pub(super) after: Option<String>,
+/// Parameters that are texts, and with them what every list takes.
+macro_rules! asked {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident),* $(,)? })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Deserialize, IntoParams)]
+        #[into_params(parameter_in = Query)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$field_doc])* pub(super) $field: Option<String>,)*
+            /// Rows of the page, 1 to 500; 100 by default.
+            #[param(minimum = 1, maximum = 500)]
+            pub(super) limit: Option<u32>,
+            /// `next` of the page before.
+            pub(super) after: Option<String>,
+        }
+    )*};
 }
 
-/// Which tasks.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct TasksAsked {
-    /// In this column: `inbox`, `assigned`, `running`, `completed` or `failed`.
-    pub(super) column: Option<String>,
-    /// Heard of since: an instant in RFC 3339, or how long ago, such as `24h`.
-    pub(super) since: Option<String>,
-    /// Rows of the page, 1 to 500; 100 by default.
-    #[param(minimum = 1, maximum = 500)]
-    pub(super) limit: Option<u32>,
-    /// `next` of the page before.
-    pub(super) after: Option<String>,
-}
-
-/// Which costs.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct CostsAsked {
-    /// `agent`, `model` or `task`; `agent` by default.
-    pub(super) by: Option<String>,
-    /// Since: an instant in RFC 3339, or how long ago, such as `7d`; a day ago by default.
-    pub(super) since: Option<String>,
-    /// Before this instant in RFC 3339; now by default. Both are widened to whole quarters of an hour.
-    pub(super) until: Option<String>,
-    /// Rows of the page, 1 to 500; 100 by default.
-    #[param(minimum = 1, maximum = 500)]
-    pub(super) limit: Option<u32>,
-    /// `next` of the page before.
-    pub(super) after: Option<String>,
-}
-
-/// Which alerts.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct AlertsAsked {
-    /// Of this rule.
-    pub(super) rule: Option<String>,
-    /// In this state: `pending`, `firing`, `acked` or `resolved`.
-    pub(super) state: Option<String>,
-    /// Rows of the page, 1 to 500; 100 by default.
-    #[param(minimum = 1, maximum = 500)]
-    pub(super) limit: Option<u32>,
-    /// `next` of the page before.
-    pub(super) after: Option<String>,
-}
-
-/// Which approvals.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct ApprovalsAsked {
-    /// Of this runtime.
-    pub(super) runtime: Option<String>,
-    /// In this state: `pending`, `approved`, `denied`, `expired`, `cancelled` or `superseded`.
-    pub(super) state: Option<String>,
-    /// Rows of the page, 1 to 500; 100 by default.
-    #[param(minimum = 1, maximum = 500)]
-    pub(super) limit: Option<u32>,
-    /// `next` of the page before.
-    pub(super) after: Option<String>,
-}
-
-/// Which rows of the audit.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct AuditAsked {
-    /// By this actor.
-    pub(super) actor: Option<String>,
-    /// What was done begins with this, such as `approval.`.
-    pub(super) action: Option<String>,
-    /// Since: an instant in RFC 3339, or how long ago, such as `7d`.
-    pub(super) since: Option<String>,
-    /// Before this instant in RFC 3339.
-    pub(super) until: Option<String>,
-    /// Rows of the page, 1 to 500; 100 by default.
-    #[param(minimum = 1, maximum = 500)]
-    pub(super) limit: Option<u32>,
-    /// `next` of the page before.
-    pub(super) after: Option<String>,
+asked! {
+    /// Which agents or sessions.
+    ActorsAsked {
+        /// Of this runtime.
+        runtime,
+        /// In this state: `waiting`, `error`, `silent`, `running`, `paused`, `stopped`, `idle` or `completed`.
+        status,
+        /// Heard of since: an instant in RFC 3339, or how long ago, such as `24h`.
+        since,
+    }
+    /// Which tasks.
+    TasksAsked {
+        /// In this column: `inbox`, `assigned`, `running`, `completed` or `failed`.
+        column,
+        /// Heard of since: an instant in RFC 3339, or how long ago, such as `24h`.
+        since,
+    }
+    /// Which costs.
+    CostsAsked {
+        /// `agent`, `model` or `task`; `agent` by default.
+        by,
+        /// Since: an instant in RFC 3339, or how long ago, such as `7d`; a day ago by default.
+        since,
+        /// Before this instant in RFC 3339; now by default. Both are widened to whole quarters of an hour.
+        until,
+    }
+    /// Which alerts.
+    AlertsAsked {
+        /// Of this rule.
+        rule,
+        /// In this state: `pending`, `firing`, `acked` or `resolved`.
+        state,
+    }
+    /// Which approvals.
+    ApprovalsAsked {
+        /// Of this runtime.
+        runtime,
+        /// In this state: `pending`, `approved`, `denied`, `expired`, `cancelled` or `superseded`.
+        state,
+    }
+    /// Which rows of the audit.
+    AuditAsked {
+        /// By this actor.
+        actor,
+        /// What was done begins with this, such as `approval.`.
+        action,
+        /// Since: an instant in RFC 3339, or how long ago, such as `7d`.
+        since,
+        /// Before this instant in RFC 3339.
+        until,
+    }
 }
 
 /// How many rows a page has.
