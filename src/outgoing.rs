@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use reqwest::{ClientBuilder, Response};
+use reqwest::{Client, ClientBuilder, Response, Url};
 
 use crate::core::time::{Span, Ts};
 
@@ -17,7 +17,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// A client that gives up after `limit`, body included, and follows nobody.
 pub fn builder(limit: Duration) -> ClientBuilder {
-    reqwest::Client::builder().connect_timeout(CONNECT).timeout(limit).redirect(reqwest::redirect::Policy::none())
+    Client::builder().connect_timeout(CONNECT).timeout(limit).redirect(reqwest::redirect::Policy::none())
 }
 
 /// What was read of an answer.
@@ -58,6 +58,12 @@ pub fn retry_after(headers: &HeaderMap, now: Option<Ts>) -> Option<Span> {
 #[expect(clippy::cast_possible_truncation, reason = "bounded before")]
 pub fn seconds_of(seconds: f64) -> Option<Span> {
     (seconds.is_finite() && (0.0..1e9).contains(&seconds)).then(|| Span((seconds * 1000.0).ceil() as i64))
+}
+
+/// What time it is at a server, to the second, whatever else it answers.
+pub async fn date(client: &Client, url: Url) -> Option<Ts> {
+    let response = client.head(url).send().await.ok()?;
+    http_date(response.headers().get("date")?.to_str().ok()?)
 }
 
 fn http_date(text: &str) -> Option<Ts> {

@@ -8,6 +8,7 @@
 pub mod discord;
 #[cfg(feature = "email")]
 pub mod email;
+pub mod exam;
 pub mod log;
 #[cfg(feature = "slack")]
 pub mod slack;
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 use axum::http::HeaderMap;
 use serde_json::Value;
 
+use self::exam::Exam;
 use crate::core::input::{Origin, Tap};
 use crate::core::message::ButtonStyle;
 use crate::core::policy::{ChannelPolicy, Lang};
@@ -34,6 +36,17 @@ pub const TELEGRAM_TEXT: usize = 4096;
 /// blocks nothing; in use they are refused from some 12,000 on, however those are counted.
 /// <https://docs.slack.dev/reference/block-kit/composition-objects/text-object>
 pub const SLACK_TEXT: usize = 3000;
+
+/// What the bot must be allowed on Slack, each with what it is for.
+pub const SLACK_SCOPES: [(&str, &str); 7] = [
+    ("commands", "hear /sereno"),
+    ("chat:write", "send, edit and whisper"),
+    ("chat:write.public", "send to public channels without being invited"),
+    ("im:write", "begin a conversation with somebody"),
+    ("im:history", "hear what is written directly, and look whether a message has arrived"),
+    ("app_mentions:read", "hear @sereno"),
+    ("users:read", "know its own app"),
+];
 
 /// UTF-16 units of what is seen of a message on Discord: what an embed's description takes, less its frames.
 /// <https://discord.com/developers/docs/resources/message#embed-object>
@@ -291,6 +304,11 @@ pub trait Channel: Send + Sync {
     /// What went wrong, without any secret.
     async fn prepare(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    /// Looks at what the platform says of us, and changes nothing.
+    async fn examine(&self) -> Exam {
+        Exam::default()
     }
 
     /// How it learns what people say.

@@ -9,6 +9,7 @@ mod commands;
 mod connect;
 mod db;
 mod demo;
+mod doctor;
 mod emit;
 mod explain;
 mod health;
@@ -47,6 +48,8 @@ enum Command {
     Init(init::Args),
     /// Check the configuration; errors name file, line and column.
     Check,
+    /// Look for what is wrong with the installation, and tell how to mend it. Changes nothing and sends nothing.
+    Doctor,
     /// Show the configuration in force, secrets hidden.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -166,6 +169,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Serve(args) => serve::run(&load(config)?, args),
         Command::Init(args) => init::run(&args),
         Command::Check => check(&load(config)?),
+        Command::Doctor => doctor::run(config),
         Command::Config(ConfigCommand::Show) => {
             print!("{}", load(config)?.show());
             Ok(())
@@ -201,11 +205,19 @@ fn load(named: Option<PathBuf>) -> Result<Config, Failure> {
     Ok(Config::load(&path, std::env::vars())?)
 }
 
-fn check(config: &Config) -> Done {
+/// Channels by name.
+type Channels = std::collections::HashMap<String, std::sync::Arc<dyn crate::channel::Channel>>;
+
+/// Makes everything that the configuration names, which reads every secret.
+fn build(config: &Config) -> Result<Channels, ConfigError> {
     let page = std::sync::Arc::new(crate::channel::web::WebChannel::default());
-    crate::app::build_channels(config, page)?;
     crate::app::build_runtimes(config)?;
     crate::app::api_tokens(config)?;
+    crate::app::build_channels(config, page)
+}
+
+fn check(config: &Config) -> Done {
+    build(config)?;
     if config.policy.people.is_empty() {
         return Err(Failure::Usage("there are no people: add [people.NAME] with role = \"admin\"".into()));
     }

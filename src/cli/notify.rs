@@ -26,8 +26,13 @@ pub(crate) enum NotifyCommand {
 
 pub(crate) fn run(config: &Config, command: NotifyCommand) -> Done {
     let NotifyCommand::Test { channel, to } = command;
+    test(config, &channel, to)
+}
+
+/// Sends a test message through a channel, to a conversation or to everybody who has an account there.
+pub(crate) fn test(config: &Config, channel: &str, to: Option<String>) -> Done {
     let channels = crate::app::build_channels(config, Arc::new(WebChannel::default()))?;
-    let adapter = channels.get(&channel).ok_or_else(|| {
+    let adapter = channels.get(channel).ok_or_else(|| {
         let mut names: Vec<&str> = channels.keys().map(String::as_str).collect();
         names.sort_unstable();
         Failure::Usage(format!("there is no channel `{channel}`; the channels are {}", names.join(", ")))

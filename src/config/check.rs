@@ -35,6 +35,9 @@ pub fn check(file: &File, policy: &Policy, source: Source<'_>) -> Vec<Fault> {
     check_rules(file, source, &mut faults);
     check_routes(file, policy, source, &mut faults);
     check_digests(file, policy, source, &mut faults);
+    for budget in file.budgets.values() {
+        faults.extend(budget.get_ref().spec().err().map(|message| source.fault(Some(budget.span()), message)));
+    }
     faults
 }
 

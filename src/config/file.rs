@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::money::{Budget, Price};
 use super::value::{Address, Duration, Listen, OneOrMany, SecretText, Tz};
 use crate::core::access::Role;
 use crate::core::calendar::Unit;
@@ -53,6 +54,9 @@ pub struct File {
     /// Digests by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub digest: BTreeMap<String, Digest>,
+    /// Budgets by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub budgets: BTreeMap<String, Spanned<Budget>>,
     /// Prices by model.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub prices: BTreeMap<String, Price>,
@@ -448,18 +452,6 @@ pub struct Digest {
     /// The only channels of a person that it goes to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Vec<Spanned<String>>>,
-}
-
-/// `[prices."MODEL"]`, dollars per million tokens.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Price {
-    pub input: f64,
-    pub output: f64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cache_read: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cache_write: Option<f64>,
 }
 
 /// `[api]`

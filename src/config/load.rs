@@ -239,6 +239,7 @@ fn layered(over: File, under: File) -> File {
         rules,
         routes: if over.routes.is_empty() { under.routes } else { over.routes },
         digest: maps(over.digest, under.digest),
+        budgets: maps(over.budgets, under.budgets),
         prices: maps(over.prices, under.prices),
         api: super::file::Api { tokens: maps(over.api.tokens, under.api.tokens) },
         heartbeat: over.heartbeat.or(under.heartbeat),

@@ -8,6 +8,7 @@ mod env;
 mod error;
 mod file;
 mod load;
+mod money;
 mod policy;
 mod storage;
 mod value;

@@ -34,6 +34,7 @@ pub fn policy(file: &File) -> Policy {
             })
             .collect(),
         digests: file.digest.iter().map(|(name, digest)| (name.clone(), of_digest(name, digest))).collect(),
+        budgets: file.budgets.iter().filter_map(|(name, b)| Some((name.clone(), b.get_ref().spec().ok()?))).collect(),
         prices: prices(file),
         approval_timeout: file.approvals.timeout.as_ref().map_or(standard.approval_timeout, |t| t.get_ref().0),
         silent_after: file.agents.silent_after.map_or(standard.silent_after, |s| s.0),
@@ -113,8 +114,5 @@ fn of_digest(name: &str, digest: &Digest) -> DigestSpec {
 }
 
 fn prices(file: &File) -> BTreeMap<String, Price> {
-    let priced = file.prices.iter().filter_map(|(model, p)| {
-        Some((model.clone(), Price::per_million(p.input, p.output, p.cache_read, p.cache_write)?))
-    });
-    priced.collect()
+    file.prices.iter().filter_map(|(model, price)| Some((model.clone(), price.in_force()?))).collect()
 }

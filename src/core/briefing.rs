@@ -194,11 +194,15 @@ impl Fold<'_> {
         }
     }
 
-    /// Writes pages for the clocks of all readers, and forgets those who have not been told anything for long.
+    /// Writes pages for the clocks of all readers and of budgets, and forgets those who have not been told anything for long.
     pub(super) fn keep_briefings(&mut self) {
         let at = self.at;
         let told = self.w.briefings.told.values().flat_map(BTreeMap::values);
-        let zones: BTreeSet<String> = told.map(|told| told.tz.clone()).collect();
+        let mut zones: BTreeSet<String> = told.map(|told| told.tz.clone()).collect();
+        if !self.w.policy.budgets.is_empty() {
+            // Weeks and months of budgets are on the clock of the fleet.
+            zones.insert(self.w.policy.tz.clone());
+        }
         self.write_pages(&zones);
         for (name, _, reader) in self.w.every_reader() {
             if let Some(told) = self.w.briefings.told_mut(&name, &reader.key) {

@@ -302,6 +302,12 @@ impl Unit {
         begins(self.first_day(at.zoned(zone).date()), zone).min(at)
     }
 
+    /// When the one that holds `at` is over on the clock of `zone`.
+    #[must_use]
+    pub fn ends(self, at: Ts, zone: &TimeZone) -> Ts {
+        begins(self.next_first_day(at.zoned(zone).date()), zone)
+    }
+
     /// The first days of those that lie between `from` and `until`, also in part. A day that a zone skipped is none.
     pub fn between(self, from: Ts, until: Ts, zone: &TimeZone) -> impl Iterator<Item = Date> + use<'_> {
         let mut next = Some(self.first_day(from.zoned(zone).date()));

@@ -5,6 +5,8 @@
 
 mod answers;
 mod digest;
+mod history;
+mod overview;
 mod rows;
 mod turn;
 mod views;
@@ -17,6 +19,8 @@ use super::status::Status;
 
 pub use answers::*;
 pub use digest::*;
+pub use history::*;
+pub use overview::*;
 pub use rows::{action_headline, action_text, field_name};
 pub use views::*;
 
@@ -51,11 +55,16 @@ pub enum Content {
     Missed(MissedView),
     Dead(DeadView),
     Digest(Box<DigestView>),
+    Events(EventsView),
+    Health(HealthView),
+    Errors(ErrorsView),
+    Budget(BudgetView),
+    Settings(SettingsView),
 }
 
 impl Content {
     /// Every template's name, for the test that none is missing.
-    pub const NAMES: [&'static str; 26] = [
+    pub const NAMES: [&'static str; 31] = [
         "alert",
         "loop",
         "approval",
@@ -82,6 +91,11 @@ impl Content {
         "missed",
         "dead",
         "digest",
+        "events",
+        "health",
+        "errors",
+        "budget",
+        "settings",
     ];
 
     /// The name of its template.
@@ -113,6 +127,11 @@ impl Content {
             Self::Missed(_) => "missed",
             Self::Dead(_) => "dead",
             Self::Digest(_) => "digest",
+            Self::Events(_) => "events",
+            Self::Health(_) => "health",
+            Self::Errors(_) => "errors",
+            Self::Budget(_) => "budget",
+            Self::Settings(_) => "settings",
         }
     }
 }

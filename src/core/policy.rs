@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::{Actor, Role};
 use super::calendar::Unit;
-use super::money::{self, Listed, Price};
+use super::money::{self, Listed, Micros, Price};
 use super::time::Span;
 
 /// Languages that sereno speaks.
@@ -222,6 +222,21 @@ pub struct DigestSpec {
     pub via: Vec<String>,
 }
 
+/// What may be spent in a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetSpec {
+    /// How much.
+    pub limit: Micros,
+    /// In each of which.
+    pub per: Unit,
+    /// By the agent of this name alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// On this family of models alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+}
+
 /// Everything that decisions depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
@@ -240,6 +255,9 @@ pub struct Policy {
     /// Digests by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub digests: BTreeMap<String, DigestSpec>,
+    /// Budgets by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub budgets: BTreeMap<String, BudgetSpec>,
     /// Prices that overrule the built-in table, by model name.
     pub prices: BTreeMap<String, Price>,
     /// How long an approval waits before it expires, unless its runtime waits less.
@@ -262,6 +280,7 @@ impl Default for Policy {
             rules: Vec::new(),
             routes: Vec::new(),
             digests: BTreeMap::new(),
+            budgets: BTreeMap::new(),
             prices: BTreeMap::new(),
             approval_timeout: Span::mins(25),
             silent_after: Span::mins(10),

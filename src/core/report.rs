@@ -256,6 +256,7 @@ impl Fold<'_> {
     fn measures(&mut self, about: &About, scopes: &[Scope], event: &Event) {
         if let Some(fault) = &event.error {
             self.measure(scopes, Measure::Errors, 1, about.when);
+            self.note_fault(&fault.kind, about.agent);
             if is_timeout(fault) {
                 self.measure(scopes, Measure::Timeouts, 1, about.when);
             }

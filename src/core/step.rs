@@ -186,6 +186,7 @@ impl Fold<'_> {
 
     /// Writes an audit row.
     pub fn audit(&mut self, actor: &str, action: &str, object: &str, data: Value) {
+        self.w.deeds.keep(self.at, actor, action, object, &data);
         let row = self.w.audit.append(self.at, actor, action, object, data);
         self.out.audit.push(row);
     }

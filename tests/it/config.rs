@@ -223,6 +223,23 @@ fn a_digest_is_about_what_it_says_or_its_name_or_how_often_it_comes() {
 }
 
 #[test]
+fn a_budget_that_cannot_be_is_told_with_its_place() {
+    for (keys, words) in [
+        ("", "a budget has one of per_day, per_week and per_month"),
+        ("per_day = 20.0\nper_week = 90.0", "a budget has one of per_day, per_week and per_month"),
+        ("per_day = 0.0", "a budget is an amount of dollars above 0, such as 20.0"),
+        ("per_day = nan", "a budget is an amount of dollars above 0, such as 20.0"),
+        ("per_day = 1\nagent = \"a\"\nmodel = \"Claude\"", "write two budgets for both"),
+        ("per_hour = 1.0", "per_"),
+    ] {
+        let told = said(&format!("[budgets.all]\n{keys}"), &[]);
+        assert!(told.contains("sereno.toml:") && told.contains(words), "{keys}\n{told}");
+    }
+    let config = Config::from_text("[budgets.all]\nper_month = 20.25").unwrap();
+    assert_eq!(config.policy.budgets["all"].limit.0, 20_250_000);
+}
+
+#[test]
 fn what_does_not_fit_together_is_told_with_its_place() {
     let told = told(&[
         "[channels.tg]\nkind = \"telegram\"",

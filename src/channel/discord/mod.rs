@@ -7,6 +7,7 @@
 mod commands;
 mod compose;
 mod desk;
+mod exam;
 mod gateway;
 mod proof;
 mod receipt;
@@ -32,6 +33,7 @@ use self::receipt::{Place, Receipt};
 use self::receive::Ears;
 use self::rest::{Rest, number};
 use self::verdict::Trouble;
+use super::exam::Exam;
 use super::{Channel, Inbox, Incoming, Outgoing, Pace, Push, PushError, Pushed, Reception, Verdict, carries};
 use crate::core::policy::ChannelPolicy;
 
@@ -231,6 +233,10 @@ impl Channel for Discord {
         let route = Route::Commands { application_id: ApplicationId::from(id) };
         self.rest.call(LightMethod::Put, route, Some(&commands::registered())).await.map_err(said)?;
         self.check(&about)
+    }
+
+    async fn examine(&self) -> Exam {
+        self.looked_at().await
     }
 
     fn reception(&self) -> Reception {

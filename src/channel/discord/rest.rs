@@ -19,7 +19,7 @@ use tracing::subscriber::{NoSubscriber, with_default};
 
 use super::verdict::Trouble;
 use crate::clock::within;
-use crate::core::time::Span;
+use crate::core::time::{Span, Ts};
 use crate::outgoing;
 
 /// A call that takes longer is given up.
@@ -68,6 +68,11 @@ impl Rest {
         let request = with_default(NoSubscriber::default(), build);
         let request = request.map_err(|_| Trouble::Unsent("the request could not be written"))?;
         within(CALL_TIMEOUT, exchange(request)).await.unwrap_or(Err(Trouble::Unknown("Discord did not answer in time")))
+    }
+
+    /// What time it is at Discord.
+    pub async fn date(&self) -> Option<Ts> {
+        outgoing::date(&self.client, format!("https://{HOST}/api/v10/gateway").parse().ok()?).await
     }
 
     /// The private conversation with an account. Asked for once.

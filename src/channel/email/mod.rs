@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use lettre::Address;
 use lettre::message::Mailbox;
 
+use super::exam::{Exam, Finding};
 use super::{Channel, Outgoing, Pace, Verdict, carries};
 use crate::core::policy::ChannelPolicy;
 
@@ -113,6 +114,17 @@ impl Channel for Email {
             Verdict::Sent(_) => Verdict::Sent(receipt.to_owned()),
             other => other,
         }
+    }
+
+    async fn examine(&self) -> Exam {
+        let server = format!("{}:{}", self.server.host, self.server.port);
+        Exam::only(match self.server.greet().await {
+            Ok(()) => Finding::good(format!("{server} takes mail from us")),
+            Err(failed) => Finding::bad(
+                verdict::words(&failed, &self.server),
+                "host, port, security, username and password are those that your mail provider gives for sending",
+            ),
+        })
     }
 
     async fn prepare(&self) -> Result<(), String> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use reqwest::{RequestBuilder, Url};
+use reqwest::{RequestBuilder, Response, Url};
 use serde::{Deserialize, Serialize};
 use slack_morphism::errors::{
     SlackClientApiError, SlackClientError, SlackClientHttpError, SlackClientHttpProtocolError,
@@ -19,7 +19,7 @@ use slack_morphism::{
     SlackClientHttpConnector, SlackClientId, SlackClientSecret,
 };
 
-use crate::core::time::Span;
+use crate::core::time::{Span, Ts};
 use crate::outgoing;
 
 /// A call that takes longer is given up.
@@ -57,27 +57,48 @@ impl Web {
         }
     }
 
-    async fn read<R: for<'de> Deserialize<'de>>(&self, request: RequestBuilder) -> ClientResult<R> {
+    /// Who a token is, and the scopes that it has, which only the header says. <https://docs.slack.dev/reference/methods/auth.test>
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn who(&self, token: &SlackApiToken) -> ClientResult<(serde_json::Value, Option<Vec<String>>)> {
+        let request = signed(self.client.post(self.create_method_uri_path("auth.test")?), Some(token));
         let response = request.send().await.map_err(broken)?;
-        let status = response.status();
-        if status.as_u16() == 429 {
-            return Err(limited(outgoing::retry_after(response.headers(), None)));
+        let scopes = response.headers().get("x-oauth-scopes").and_then(|scopes| scopes.to_str().ok());
+        let scopes = scopes.map(|scopes| scopes.split(',').map(|scope| scope.trim().to_owned()).collect());
+        Ok((read(response).await?, scopes))
+    }
+
+    /// What time it is at Slack.
+    pub async fn date(&self) -> Option<Ts> {
+        outgoing::date(&self.client, self.create_method_uri_path("api.test").ok()?).await
+    }
+}
+
+/// Sends a request and reads its answer.
+async fn exchange<R: for<'de> Deserialize<'de>>(request: RequestBuilder) -> ClientResult<R> {
+    read(request.send().await.map_err(broken)?).await
+}
+
+async fn read<R: for<'de> Deserialize<'de>>(response: Response) -> ClientResult<R> {
+    let status = response.status();
+    if status.as_u16() == 429 {
+        return Err(limited(outgoing::retry_after(response.headers(), None)));
+    }
+    let body = outgoing::body(response).await.map_err(broken)?;
+    if !status.is_success() {
+        return Err(SlackClientError::HttpError(SlackClientHttpError::new(status)));
+    }
+    let frame: Frame = serde_json::from_slice(&body.bytes).map_err(unreadable)?;
+    match frame {
+        Frame { ok: true, .. } => serde_json::from_slice(&body.bytes).map_err(unreadable),
+        Frame { error: Some(code), .. } if matches!(code.as_str(), "ratelimited" | "rate_limited") => {
+            Err(limited(None))
         }
-        let body = outgoing::body(response).await.map_err(broken)?;
-        if !status.is_success() {
-            return Err(SlackClientError::HttpError(SlackClientHttpError::new(status)));
-        }
-        let frame: Frame = serde_json::from_slice(&body.bytes).map_err(unreadable)?;
-        match frame {
-            Frame { ok: true, .. } => serde_json::from_slice(&body.bytes).map_err(unreadable),
-            Frame { error: Some(code), .. } if matches!(code.as_str(), "ratelimited" | "rate_limited") => {
-                Err(limited(None))
-            }
-            Frame { error, needed, .. } => {
-                let needed = needed.map(|scopes| vec![format!("{NEEDED}{scopes}")]);
-                let code = error.unwrap_or_default();
-                Err(SlackClientError::ApiError(SlackClientApiError::new(code).opt_errors(needed)))
-            }
+        Frame { error, needed, .. } => {
+            let needed = needed.map(|scopes| vec![format!("{NEEDED}{scopes}")]);
+            let code = error.unwrap_or_default();
+            Err(SlackClientError::ApiError(SlackClientApiError::new(code).opt_errors(needed)))
         }
     }
 }
@@ -163,7 +184,7 @@ impl SlackClientHttpConnector for Web {
     where
         R: for<'de> Deserialize<'de> + Send + 'a,
     {
-        async move { self.read(signed(self.client.get(uri), context.token)).await }.boxed()
+        async move { exchange(signed(self.client.get(uri), context.token)).await }.boxed()
     }
 
     fn http_post_uri<'a, Q, R>(
@@ -179,7 +200,7 @@ impl SlackClientHttpConnector for Web {
         async move {
             let body = serde_json::to_vec(request).map_err(unreadable)?;
             let post = self.client.post(uri).header("content-type", "application/json; charset=utf-8").body(body);
-            self.read(signed(post, context.token)).await
+            exchange(signed(post, context.token)).await
         }
         .boxed()
     }

@@ -6,6 +6,7 @@
 //! makes a sound is up to each reader there. Limits: <https://docs.slack.dev/apis/web-api/rate-limits>
 
 mod call;
+mod exam;
 mod names;
 mod post;
 mod receive;
@@ -27,6 +28,7 @@ use slack_morphism::{ClientResult, SlackApiToken, SlackApiTokenValue, SlackClien
 use self::call::{CALL_TIMEOUT, Web};
 use self::names::Names;
 use self::receive::{Heard, Ourselves, Reader};
+use super::exam::Exam;
 use super::{Channel, Inbox, Incoming, Outgoing, Pace, Push, PushError, Pushed, Reception, Verdict, carries};
 use crate::clock::within;
 use crate::core::policy::{ChannelPolicy, Lang};
@@ -228,6 +230,10 @@ impl Channel for SlackChannel {
         }
         *self.0.us.lock().unwrap_or_else(PoisonError::into_inner) = Some(us);
         Ok(())
+    }
+
+    async fn examine(&self) -> Exam {
+        self.0.looked_at().await
     }
 
     fn reception(&self) -> Reception {

@@ -5,6 +5,7 @@
 //! start. Limits: <https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this>
 
 mod call;
+mod exam;
 mod receive;
 mod verdict;
 
@@ -24,6 +25,7 @@ use teloxide::types::{
 };
 use teloxide::{Bot, RequestError};
 
+use super::exam::Exam;
 use super::{
     Channel, DrawnButton, Outgoing, Pace, PollError, Polled, Push, PushError, Pushed, Reception, TELEGRAM_TEXT,
     Verdict, carries,
@@ -242,6 +244,10 @@ impl Channel for Telegram {
             self.commands(lang).await.map_err(said)?;
         }
         Ok(())
+    }
+
+    async fn examine(&self) -> Exam {
+        self.looked_at().await
     }
 
     fn reception(&self) -> Reception {

@@ -4,26 +4,16 @@
 
 use serde_json::json;
 
+use crate::channel::SLACK_SCOPES;
 use crate::core::command::CATALOGUE;
 
 /// Where it stands, beside the README.
 pub const PATH: &str = "deploy/slack-manifest.yaml";
 
-/// What the bot must be allowed, each with what it is for.
-const SCOPES: [(&str, &str); 7] = [
-    ("commands", "hear /sereno"),
-    ("chat:write", "send, edit and whisper"),
-    ("chat:write.public", "send to public channels without being invited"),
-    ("im:write", "begin a conversation with somebody"),
-    ("im:history", "hear what is written directly, and look whether a message has arrived"),
-    ("app_mentions:read", "hear @sereno"),
-    ("users:read", "know its own app"),
-];
-
 /// The manifest. A text in quotes is written as JSON writes it, which YAML reads alike.
 pub fn manifest() -> String {
     let names: Vec<&str> = CATALOGUE.listed().map(|spec| spec.name.as_str()).collect();
-    let scopes: Vec<String> = SCOPES.iter().map(|(scope, why)| format!("      - {scope}  # {why}\n")).collect();
+    let scopes: Vec<String> = SLACK_SCOPES.iter().map(|(scope, why)| format!("      - {scope}  # {why}\n")).collect();
     format!(
         r"# Made by `sereno commands generate` from commands/. Make an app of it: https://api.slack.com/apps, From a manifest.
 # Without Socket Mode, set socket_mode_enabled to false and give the command, interactivity and event_subscriptions the

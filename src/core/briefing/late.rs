@@ -6,12 +6,16 @@ use crate::core::arena::Ix;
 use crate::core::gap::Jump;
 use crate::core::input::Body;
 use crate::core::money::Sums;
+use crate::core::signal::Measure;
 use crate::core::step::Fold;
+use crate::core::text;
 use crate::core::time::{Span, Ts};
-use crate::core::world::{Agent, CellKey, Diary, Ended, Fired, Gap, Task};
+use crate::core::world::{Agent, CellKey, Diary, Ended, Faults, Fired, Gap, Task};
 
 /// A shorter absence is told to nobody.
 const ABSENCE: Span = Span::mins(2);
+/// Characters of the type of a fault.
+const LONGEST_TYPE: usize = 60;
 
 impl Fold<'_> {
     /// Something was booked in `cell` that happened at `time` by the clock of whoever reported it.
@@ -64,6 +68,20 @@ impl Fold<'_> {
             let from = self.at.minus(lost);
             self.w.diary.gap(Gap { feed: None, who: None, agents: 0, from, until: self.at });
         }
+    }
+
+    /// Something was added up for rules.
+    pub(in crate::core) fn note_work(&mut self, measure: Measure, amount: i64) {
+        if !matches!(measure, Measure::Cost | Measure::Tokens) {
+            self.w.diary.at(self.at).work.add(measure, amount);
+        }
+    }
+
+    /// Something went wrong.
+    pub(in crate::core) fn note_fault(&mut self, kind: &str, agent: Option<Ix<Agent>>) {
+        let who = agent.and_then(|ix| self.w.agents.get(ix)).map(|agent| agent.name.clone());
+        let kind = text::clip(kind, LONGEST_TYPE);
+        self.w.diary.at(self.at).faulted(Faults { kind, count: 1, who, at: self.at });
     }
 
     /// A task is over.

@@ -1,7 +1,12 @@
 //! Commands that only look: lists, details and sums from the World.
 
+mod budget;
 mod cost;
 mod digest;
+mod health;
+mod history;
+mod period;
+mod settings;
 
 use super::catalogue::CATALOGUE;
 use super::{Answer, Call};
@@ -16,8 +21,12 @@ use crate::core::status::Status;
 use crate::core::step::Fold;
 use crate::core::world::{Column, World};
 
+pub(super) use budget::budget;
 pub(super) use cost::cost;
 pub(super) use digest::digest;
+pub(super) use health::{errors, health};
+pub(super) use history::{audit, events, timeline};
+pub(super) use settings::settings;
 
 /// The most rows of a list that is read on a phone.
 const MAX_ROWS: usize = 15;

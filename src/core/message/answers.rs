@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Counts;
+use super::overview::BudgetRow;
 use super::views::{AlertView, ApprovalView, FaultView, TaskLabel, Who};
 use crate::core::access::Role;
 use crate::core::event::{Progress, StepRef};
@@ -304,6 +305,9 @@ pub struct CostView {
     pub last_hour: Micros,
     /// Sum of reported minus computed cost of current sessions, where both are known.
     pub difference: Micros,
+    /// What may be spent on such a day, and how much of it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetRow>,
     /// For what, when not everything.
     pub filter: Option<String>,
     /// Date of the price table.

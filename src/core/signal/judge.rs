@@ -201,6 +201,7 @@ impl Fold<'_> {
             return;
         }
         let now = self.at;
+        self.note_work(measure, amount);
         for scope in scopes {
             let (rules, signals) = self.w.rules_and_signals(*scope);
             let index = rules.scope(scope.kind());

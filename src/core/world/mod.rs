@@ -5,6 +5,7 @@
 //! gives the same World again.
 
 mod agent;
+mod deeds;
 mod diary;
 mod forget;
 mod index;
@@ -14,6 +15,7 @@ mod pages;
 mod room;
 mod session;
 mod snapshot;
+mod tally;
 mod task;
 
 use std::collections::BTreeMap;
@@ -22,7 +24,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use agent::{Agent, Pause};
-pub use diary::{Diary, Ended, Fired, Gap, Tally};
+pub use deeds::{Deed, Deeds};
+pub use diary::{Diary, Gap};
 pub use forget::FORGET_EVERY;
 pub use index::{Episode, Index, Named, Names};
 pub use ledger::{Cell, CellKey, Ledger, QUARTER};
@@ -30,6 +33,7 @@ pub use lines::{Lines, LogLine};
 pub use pages::{ByName, Money, OTHERS, Page, Pages, Spent};
 pub use room::{MOST_AGENTS, MOST_APPROVALS, MOST_SESSIONS, MOST_TASKS};
 pub use session::{Basis, Grant, MAX_GRANTS, Session, merge_progress};
+pub use tally::{Ended, Faults, Fired, Tally, Work};
 pub use task::{Column, StepState, Task};
 
 use super::alert::Alert;
@@ -163,6 +167,9 @@ pub struct World {
     pub schedule: Schedule,
     /// End of the audit chain.
     pub audit: ChainHead,
+    /// The last of what people and sereno did, as the audit has it.
+    #[serde(default)]
+    pub deeds: Deeds,
     /// Where identifiers stand.
     pub counters: Counters,
     /// How often the store was brought back from a copy, counted from 1; 0 before the first time.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::diary::Tally;
+use super::tally::Tally;
 use super::{CellKey, World};
 use crate::core::calendar::{Unit, begins};
 use crate::core::money::{Micros, Sums};

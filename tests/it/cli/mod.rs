@@ -2,6 +2,7 @@
 
 mod audit;
 mod docs;
+mod doctor;
 mod health;
 mod help;
 mod hook;

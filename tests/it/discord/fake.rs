@@ -177,6 +177,7 @@ impl Fake {
         self.change(|memory| match (method, parts.as_slice()) {
             ("GET", ["oauth2", "applications", "@me"]) => Ok(memory.application()),
             ("GET", ["gateway", "bot"]) => Ok(memory.gateway()),
+            ("GET", ["guilds", guild]) if *guild == GUILD.to_string() => Ok(json!({ "id": guild, "name": "crew" })),
             ("PUT", ["applications", app, "commands"]) => {
                 assert_eq!(*app, APPLICATION.to_string());
                 forms::commands(body)?;

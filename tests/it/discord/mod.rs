@@ -3,6 +3,7 @@
 pub mod bench;
 mod connection;
 mod decisions;
+mod exam;
 pub mod fake;
 pub mod faults;
 mod forms;

@@ -5,7 +5,8 @@ use sereno::core::calendar::Unit;
 use sereno::core::delivery::{Card, SendOutcome, SendResult};
 use sereno::core::input::Body;
 use sereno::core::message::{Button, Content};
-use sereno::core::policy::{DigestSpec, RuleSpec, Severity};
+use sereno::core::money::Micros;
+use sereno::core::policy::{BudgetSpec, DigestSpec, RuleSpec, Severity};
 use sereno::core::time::{Span, Ts};
 
 use crate::seeds::bug_hunt;
@@ -48,6 +49,8 @@ pub fn all() -> Vec<Scene> {
         answers(),
         outage(),
         digests(),
+        overviews(),
+        budgets(),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -253,6 +256,93 @@ fn dashboard() -> Vec<Scene> {
     sim.event(json!({"type": "model.call", "agent": {"id": "Scout"}, "session": {"id": "s"}, "model": "claude-sonnet-4-5", "usage": {"input_tokens": 1_000_000, "cost_usd": "3.50"}}));
     scenes.push(said("cost-differs", &mut sim, "/cost by agent"));
     scenes.push(said("session-differs", &mut sim, "/session s"));
+    scenes
+}
+
+/// Two days of work: well on the first, less so on the second; then what is said of it.
+fn overviews() -> Vec<Scene> {
+    let mut sim = Sim::new();
+    let about = json!({"agent": {"id": "Debugger", "name": "Debugger"}, "session": {"id": "4f2a"}, "task": {"id": "OSINT-12", "title": "network_analysis.py"}});
+    let report = |sim: &mut Sim, more: Value| {
+        let mut event = about.clone();
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event["time"] = json!(sim.now.rfc3339());
+        sim.event(event);
+    };
+    let calls = |sim: &mut Sim, count: u32, took: u32| {
+        for _ in 0..count {
+            report(
+                sim,
+                json!({"type": "model.call", "model": "claude-sonnet-4-5", "duration_ms": took,
+                "usage": {"input_tokens": 1000, "output_tokens": 100, "cost_usd": "0.02"}}),
+            );
+        }
+    };
+    calls(&mut sim, 40, 24_300);
+    let mut scenes = vec![said("health", &mut sim, "/health today")];
+    sim.advance(Span::hours(24));
+    report(
+        &mut sim,
+        json!({"type": "step.ended", "step": {"name": "Research"}, "ok": true, "message": "race condition, line 247"}),
+    );
+    calls(&mut sim, 20, 26_100);
+    for _ in 0..2 {
+        report(&mut sim, json!({"type": "model.call", "model": "claude-sonnet-4-5", "error": {"type": "overloaded"}}));
+    }
+    report(
+        &mut sim,
+        json!({"type": "tool.ended", "tool": {"name": "Bash", "call_id": "c"}, "error": {"type": "timeout", "message": "<b>no answer</b> after 120 s"}}),
+    );
+    sim.event(json!({"type": "agent.status", "agent": {"id": "docs", "name": "Docs"}, "status": "error",
+        "error": {"type": "rate_limit", "message": "Rate limit exceeded", "retry_at": "2026-11-21T10:00:00Z"}}));
+    sim.advance(Span::mins(3));
+    ask_for(&mut sim, "q1", "pytest tests/");
+    sim.advance(Span::secs(38));
+    let code = sim.code();
+    sim.say("ana", &format!("/approve {code}"));
+    sim.answer_control(Ok("ok"));
+    sim.say("victor", "/tell debugger look at line 247");
+    sim.say("ana", "/tell debugger no");
+    scenes.push(said("health-bad", &mut sim, "/health 24h"));
+    scenes.push(said("errors", &mut sim, "/errors"));
+    scenes.push(said("events-timeline_open", &mut sim, "/timeline debugger"));
+    sim.advance(Span::mins(12));
+    report(&mut sim, json!({"type": "task.completed", "message": "47 of 47 tests pass"}));
+    report(&mut sim, json!({"type": "session.ended"}));
+    scenes.push(said("events", &mut sim, "/events"));
+    scenes.push(said("events-few", &mut sim, "/events 2"));
+    scenes.push(said("events-timeline", &mut sim, "/timeline OSINT-12"));
+    sim.say("victor", "/audit");
+    scenes.push(seen("events-audit", &sim));
+    sim.say("victor", "/audit ana");
+    scenes.push(seen("events-audit_of", &sim));
+    scenes
+}
+
+/// A day's budget that lasts, one that does not, and one for an agent that is used up.
+fn budgets() -> Vec<Scene> {
+    let spec = |dollars: i64, per, agent: Option<&str>| BudgetSpec {
+        limit: Micros(dollars * 1_000_000),
+        per,
+        agent: agent.map(str::to_owned),
+        model: None,
+    };
+    let mut policy = policy();
+    policy.budgets = [
+        ("all".to_owned(), spec(5, Unit::Day, None)),
+        ("week".to_owned(), spec(100, Unit::Week, None)),
+        ("debugger".to_owned(), spec(1, Unit::Day, Some("Debugger"))),
+    ]
+    .into();
+    let mut sim = Sim::with(policy);
+    works(
+        &mut sim,
+        "OSINT-12",
+        &[("Architect", "claude-sonnet-4-5", 1, 94), ("Debugger", "claude-sonnet-4-5", 1, 141)],
+    );
+    let mut scenes = vec![said("budget", &mut sim, "/budget"), said("cost-budget", &mut sim, "/cost")];
+    sim.advance(Span::hours(3));
+    scenes.push(said("budget-lasts", &mut sim, "/budget all"));
     scenes
 }
 
@@ -483,6 +573,10 @@ fn answers() -> Vec<Scene> {
         said("approvals-none", &mut sim, "/approvals"),
         said("alerts-none", &mut sim, "/alerts"),
         said("cost-none", &mut sim, "/cost"),
+        said("health-none", &mut sim, "/health"),
+        said("errors-none", &mut sim, "/errors"),
+        said("budget-none", &mut sim, "/budget"),
+        said("settings", &mut sim, "/settings"),
         said("whoami", &mut sim, "/whoami"),
         said("help", &mut sim, "/help"),
         said("help-one", &mut sim, "/help pause"),

@@ -82,6 +82,7 @@ pub struct Memory {
     pub(super) triggers: BTreeSet<String>,
     faults: Vec<Planned>,
     revoked: bool,
+    lacks: Option<&'static str>,
     pub(super) last: u64,
 }
 
@@ -184,6 +185,18 @@ impl Fake {
     /// The next request of `method` goes wrong.
     pub fn fails(&self, method: &str, fault: Fault) {
         self.change(|memory| memory.faults.push(Planned { method: method.into(), fault }));
+    }
+
+    /// The bot was not allowed this when the app was installed.
+    pub fn lacks(&self, scope: &'static str) {
+        self.change(|memory| memory.lacks = Some(scope));
+    }
+
+    /// What the bot was allowed, as Slack writes it.
+    pub(super) fn scopes(&self) -> String {
+        let lacks = self.memory().lacks;
+        let had = sereno::channel::SLACK_SCOPES.iter().map(|(scope, _)| *scope).filter(|scope| Some(*scope) != lacks);
+        had.collect::<Vec<_>>().join(",")
     }
 
     pub fn revokes(&self, revoked: bool) {

@@ -56,7 +56,9 @@ async fn answer(fake: Fake, request: Request<Incoming>) -> Answer {
     let carry_out = || match fake.carry_out(&method, &bearer, &params) {
         Ok(mut result) => {
             result["ok"] = json!(true);
-            respond(200, result.to_string())
+            let mut response = respond(200, result.to_string());
+            response.headers_mut().insert("x-oauth-scopes", fake.scopes().parse().unwrap());
+            response
         }
         Err(code) => respond(200, refusal(&code)),
     };

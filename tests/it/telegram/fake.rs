@@ -251,6 +251,10 @@ impl Fake {
     pub(super) fn carry_out(&self, method: &str, params: &Value) -> Result<Value, Refusal> {
         self.change(|memory| match method {
             "getme" => Ok(super::updates::bot()),
+            "getwebhookinfo" => {
+                let url = memory.webhook.as_ref().map_or("", |(url, _)| url);
+                Ok(json!({ "url": url, "has_custom_certificate": false, "pending_update_count": 0 }))
+            }
             "deletewebhook" => {
                 memory.webhook = None;
                 Ok(json!(true))

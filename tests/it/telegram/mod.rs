@@ -4,6 +4,7 @@
 pub mod bench;
 mod decisions;
 mod emulator;
+mod exam;
 pub mod fake;
 pub mod faults;
 mod html;

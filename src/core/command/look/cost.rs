@@ -3,41 +3,29 @@
 use std::collections::BTreeMap;
 
 use super::super::{Answer, Call};
+use super::budget;
+use super::period::{period, start_of_today};
 use crate::core::arena::Ix;
 use crate::core::message::{Content, CostGroup, CostRow, CostView};
 use crate::core::money::{self, Micros, Sums};
 use crate::core::reason::Reason;
 use crate::core::step::Fold;
-use crate::core::time::{Span, Ts, zone};
+use crate::core::time::{Span, Ts};
 use crate::core::world::{Agent, CellKey, Task};
 
-/// The longest time that the World remembers money for.
-const LONGEST: Span = Span::days(7);
 /// The most rows of a grouping; the rest is summed up in a last one.
 const MAX_ROWS: usize = 8;
 /// In how many slices a period is shown.
 const SLICES: i64 = 12;
-
-/// What is asked for.
-struct Period {
-    name: String,
-    from: Ts,
-}
 
 /// Cost since midnight, by the zone of whoever asks.
 pub fn today(f: &Fold<'_>, call: &Call) -> Micros {
     f.w.ledger.total_since(start_of_today(f, call)).cost
 }
 
-fn start_of_today(f: &Fold<'_>, call: &Call) -> Ts {
-    let person = f.w.policy.people.get(&call.who.person);
-    let name = person.map_or(f.w.policy.tz.as_str(), |p| p.tz.as_str());
-    zone(name).map_or(f.at.minus(Span::days(1)), |zone| f.at.start_of_day(&zone))
-}
-
 /// `/cost [today|24h|7d] [by agent|model|task] [agent:x] [task:x]`
 pub fn cost(f: &mut Fold<'_>, call: &Call) -> Result<Answer, Reason> {
-    let period = period(f, call)?;
+    let period = period(f, call, "today")?;
     let agent = call.line.key("agent").map(|name| f.w.agent_named(name)).transpose()?;
     let task = call.line.key("task").map(|name| f.w.task_named(name)).transpose()?;
     let cells: Vec<(&CellKey, &Sums)> =
@@ -54,7 +42,9 @@ pub fn cost(f: &mut Fold<'_>, call: &Call) -> Result<Answer, Reason> {
     let (slices, slice) = slices(&cells, period.from, f.at);
     let last_hour = cells.iter().filter(|(key, _)| key.at > f.at.minus(Span::hours(1)));
     let sessions = f.w.sessions.iter().filter(|(_, s)| agent.is_none_or(|a| s.agent == a));
+    let everything = period.name == "today" && agent.is_none() && task.is_none();
     Ok(Answer::Content(Content::Cost(CostView {
+        budget: everything.then(|| budget::of_the_day(f)).flatten(),
         period: period.name,
         from: period.from,
         total_cents: total.cost.cents(),
@@ -75,23 +65,6 @@ fn filter(f: &Fold<'_>, agent: Option<Ix<Agent>>, task: Option<Ix<Task>>) -> Opt
     let task = task.map(|ix| f.w.tasks[ix].id.clone());
     let parts: Vec<String> = agent.into_iter().chain(task).collect();
     (!parts.is_empty()).then(|| parts.join(" · "))
-}
-
-fn period(f: &Fold<'_>, call: &Call) -> Result<Period, Reason> {
-    let is_period = |word: &&String| {
-        let word = word.to_lowercase();
-        matches!(word.as_str(), "today" | "hoy") || Span::parse(&word).is_ok()
-    };
-    let word = call.line.words.iter().find(is_period).map(|w| w.to_lowercase());
-    match word.as_deref() {
-        None | Some("today" | "hoy") => Ok(Period { name: "today".into(), from: start_of_today(f, call) }),
-        Some(word) => {
-            let span = Span::parse(word).ok().filter(|span| *span > Span(0) && *span <= LONGEST);
-            let span =
-                span.ok_or_else(|| Reason::BadArgument { command: call.spec.name.clone(), argument: word.to_owned() })?;
-            Ok(Period { name: word.to_owned(), from: f.at.minus(span) })
-        }
-    }
 }
 
 fn groups(

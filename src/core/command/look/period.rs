@@ -1,0 +1,42 @@
+//! The time that a command asks about: today on the clock of whoever asks, or the last so many hours or days.
+
+use super::super::Call;
+use crate::core::reason::Reason;
+use crate::core::step::Fold;
+use crate::core::time::{Span, Ts, zone};
+
+/// The longest time that the World remembers in parts of a quarter of an hour.
+const LONGEST: Span = Span::days(7);
+
+/// A time that lasts until now.
+pub struct Period {
+    /// `today`, or a span such as `7d`.
+    pub name: String,
+    /// When it began.
+    pub from: Ts,
+}
+
+/// Midnight, on the clock of whoever asks.
+pub fn start_of_today(f: &Fold<'_>, call: &Call) -> Ts {
+    let person = f.w.policy.people.get(&call.who.person);
+    let name = person.map_or(f.w.policy.tz.as_str(), |p| p.tz.as_str());
+    zone(name).map_or(f.at.minus(Span::days(1)), |zone| f.at.start_of_day(&zone))
+}
+
+/// What a line asks about: `today` or a span, wherever it stands, and `standard` without either.
+pub fn period(f: &Fold<'_>, call: &Call, standard: &str) -> Result<Period, Reason> {
+    let is_period = |word: &&String| {
+        let word = word.to_lowercase();
+        matches!(word.as_str(), "today" | "hoy") || Span::parse(&word).is_ok()
+    };
+    let word = call.line.words.iter().find(is_period).map(|w| w.to_lowercase());
+    match word.as_deref().unwrap_or(standard) {
+        "today" | "hoy" => Ok(Period { name: "today".into(), from: start_of_today(f, call) }),
+        word => {
+            let span = Span::parse(word).ok().filter(|span| *span > Span(0) && *span <= LONGEST);
+            let span =
+                span.ok_or_else(|| Reason::BadArgument { command: call.spec.name.clone(), argument: word.to_owned() })?;
+            Ok(Period { name: word.to_owned(), from: f.at.minus(span) })
+        }
+    }
+}
