@@ -3,6 +3,7 @@
 mod alerts;
 mod approvals;
 mod control;
+mod everywhere;
 mod life;
 mod quarantine;
 mod trace;

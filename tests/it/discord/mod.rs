@@ -27,8 +27,8 @@ use crate::scene::Scene;
 use fake::{Fake, GUILD, TOKEN};
 
 /// Their accounts.
-const ANA: u64 = 77;
-const VICTOR: u64 = 1234;
+pub const ANA: u64 = 77;
+pub const VICTOR: u64 = 1234;
 const STRANGER: u64 = 666;
 
 /// With which the fake server signs what it pushes.
@@ -84,7 +84,7 @@ async fn scene(db: Database, fake: &Fake, extra: &str) -> Scene {
     scene
 }
 
-fn config(fake: &Fake, extra: &str) -> String {
+pub fn config(fake: &Fake, extra: &str) -> String {
     let authority = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/discord/authority.pem");
     format!(
         "[channels.dc]\nkind = \"discord\"\ntoken = \"{TOKEN}\"\nguilds = [{GUILD}]\napi_resolve = \"{}\"\n\

@@ -4,8 +4,8 @@
 pub mod bench;
 mod goldens;
 mod headers;
-mod links;
-mod post;
+pub mod links;
+pub mod post;
 mod stories;
 mod verdicts;
 
@@ -18,7 +18,7 @@ const FROM: &str = "sereno <sereno@example.org>";
 /// Where links lead.
 const PUBLIC_URL: &str = "https://sereno.example";
 /// A person's address.
-const ANA: &str = "ana@example.org";
+pub const ANA: &str = "ana@example.org";
 
 /// The real adapter's settings for `post`.
 fn settings(post: &Post) -> Settings {
@@ -41,12 +41,12 @@ fn adapter(post: &Post) -> Email {
 }
 
 /// An adapter without secrets, for a server that has none.
-fn plain_post() -> Post {
+pub fn plain_post() -> Post {
     Post::start(Security::None, None)
 }
 
 /// The part of a configuration that leads to `post`.
-fn config(post: &Post) -> String {
+pub fn config(post: &Post) -> String {
     format!(
         "[channels.mail]\nkind = \"email\"\nhost = \"127.0.0.1\"\nport = {}\nsecurity = \"none\"\nfrom = \"{FROM}\"\n",
         post.port

@@ -15,10 +15,15 @@ use super::proxy::Proxy;
 use crate::database::{self, Database, on_both};
 use crate::dose;
 use crate::scene::Scene;
+use crate::slack::{self, fake::Fake as Slack};
 use crate::telegram::fake::{Fake, TOKEN as BOT};
 use crate::telegram::faults::Fault;
 
-on_both![an_outage_of_half_an_hour_loses_nothing_and_ends_without_a_storm, a_channel_that_comes_and_goes_loses_nothing];
+on_both![
+    half_an_hour_without_telegram_loses_nothing_and_ends_without_a_storm,
+    half_an_hour_without_slack_loses_nothing_and_ends_without_a_storm,
+    a_channel_that_comes_and_goes_loses_nothing,
+];
 
 const ALARMS: &str = "[[routes]]\nmatch = \"\"\nto = [\"tg:77\"]\n[[rules]]\nname = \"broken\"\nwhen = \"errors('10m') >= 1\"\n\
                       per = \"agent\"\nseverity = \"critical\"\n\
@@ -51,9 +56,24 @@ async fn told_on_page(scene: &Scene) -> Vec<Copy> {
     feed.into_iter().map(|row| row.copy).collect()
 }
 
-async fn an_outage_of_half_an_hour_loses_nothing_and_ends_without_a_storm(db: Database) {
+async fn half_an_hour_without_telegram_loses_nothing_and_ends_without_a_storm(db: Database) {
     let fake = Fake::start().await;
     let (scene, proxy) = start(db, &fake, ALARMS).await;
+    half_an_hour_away(scene, proxy, || fake.chat(77).into_iter().map(|message| message.text).collect()).await;
+}
+
+async fn half_an_hour_without_slack_loses_nothing_and_ends_without_a_storm(db: Database) {
+    let fake = Slack::start().await;
+    let proxy = Proxy::start(fake.address, "chat.").await;
+    let alarms = ALARMS.replace("tg:77", "team:C100");
+    let config = slack::config(&format!("{}/api", proxy.url()), &slack::with_sockets(), &alarms);
+    let scene = Scene::start(db, &config).await;
+    fake.until("a connection is open", |memory| memory.hellos > 0).await;
+    half_an_hour_away(scene, proxy, || fake.channel("C100").iter().map(|message| message.text()).collect()).await;
+}
+
+/// `chat` is what stands in the conversation, in order.
+async fn half_an_hour_away(scene: Scene, proxy: Proxy, chat: impl Fn() -> Vec<String>) {
     let (steps, each) = (60, dose::times(1, 10));
     proxy.cuts(true);
     let began = scene.now();
@@ -68,7 +88,7 @@ async fn an_outage_of_half_an_hour_loses_nothing_and_ends_without_a_storm(db: Da
         let page = told_on_page(&scene).await.len();
         assert!(page >= on_time, "{page} of {on_time} were told elsewhere in time, at step {step}");
     }
-    assert!(fake.chat(77).is_empty());
+    assert!(chat().is_empty());
     let attempts = proxy.seen();
     assert!(attempts < 40, "{attempts} requests to a channel that is away");
     let told = told_on_page(&scene).await;
@@ -77,17 +97,17 @@ async fn an_outage_of_half_an_hour_loses_nothing_and_ends_without_a_storm(db: Da
     let mut last = 0;
     for minute in 0..10 {
         scene.advance(Span::mins(1)).await;
-        let now = fake.chat(77).len();
+        let now = chat().len();
         assert!(minute >= 6 || now - last <= 5, "{} messages in minute {minute}", now - last);
         last = now;
     }
     scene.advance(Span::mins(20)).await;
-    let chat = fake.chat(77);
-    let summary = chat.iter().find(|message| message.text.starts_with("📬")).expect("one message tells what was late");
+    let chat = chat();
+    let summary = chat.iter().find(|text| text.starts_with("📬")).expect("one message tells what was late");
     // The probe keeps its own message; all others are in the summary.
-    let (_, counted) = summary.text.split_once(": ").unwrap();
+    let (_, counted) = summary.split_once(": ").unwrap();
     let counted: usize = counted.split(' ').next().unwrap().parse().unwrap();
-    assert_eq!(counted, steps * each - 1, "{}", summary.text);
+    assert_eq!(counted, steps * each - 1, "{summary}");
     assert_eq!(told_on_page(&scene).await.len(), steps * each, "nothing was lost");
     assert!(scene.now().since(began) > Span::mins(50));
     scene.finish(&["trouble"]).await;

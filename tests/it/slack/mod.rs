@@ -52,11 +52,11 @@ fn adapter(fake: &Fake) -> SlackChannel {
     adapter_at(&fake.url(), Way::Socket(APP.into()))
 }
 
-fn config(url: &str, channel: &str, extra: &str) -> String {
+pub fn config(url: &str, channel: &str, extra: &str) -> String {
     format!("[channels.team]\nkind = \"slack\"\nbot_token = \"{BOT}\"\napi_url = \"{url}\"\n{channel}\n{extra}")
 }
 
-fn with_sockets() -> String {
+pub fn with_sockets() -> String {
     format!("app_token = \"{APP}\"\n{UNPACED}")
 }
 

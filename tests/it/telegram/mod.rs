@@ -54,7 +54,7 @@ async fn scene(db: Database, fake: &Fake, extra: &str) -> Scene {
     scene
 }
 
-fn config(url: &str, channel: &str, extra: &str) -> String {
+pub fn config(url: &str, channel: &str, extra: &str) -> String {
     format!("[channels.tg]\nkind = \"telegram\"\ntoken = \"{TOKEN}\"\napi_url = \"{url}\"\n{channel}\n{extra}")
 }
 
@@ -78,6 +78,6 @@ async fn drop_dead(scene: &Scene) -> Vec<String> {
 }
 
 /// Sends as fast as it can: what paces do is not what most stories are about.
-const UNPACED: &str = "per_chat = 1e6\nrate = 1e6";
+pub const UNPACED: &str = "per_chat = 1e6\nrate = 1e6";
 /// A minute.
 const MINUTE: Span = Span::mins(1);
