@@ -35,7 +35,7 @@ const MINUTE: Span = Span::mins(1);
 /// Sends as fast as it can: what paces do is not what most stories are about.
 const UNPACED: &str = "per_chat = 1e6\nrate = 1e6";
 
-fn adapter_at(url: &str, way: Way) -> SlackChannel {
+pub fn adapter_at(url: &str, way: Way) -> SlackChannel {
     let settings = Settings {
         name: "team".into(),
         bot_token: BOT.into(),
