@@ -5,6 +5,7 @@ pub mod bench;
 mod goldens;
 mod headers;
 pub mod links;
+mod maildev;
 pub mod post;
 mod stories;
 mod verdicts;

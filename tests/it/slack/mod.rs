@@ -4,6 +4,7 @@ pub mod bench;
 mod blocks;
 mod decisions;
 mod drawn;
+mod emulator;
 mod exam;
 pub mod fake;
 mod faults;
