@@ -9,6 +9,7 @@ pub mod faults;
 mod forms;
 mod gateway;
 mod hostile;
+mod judged;
 mod markdown;
 mod people;
 mod receiving;

@@ -69,7 +69,7 @@ async fn half_an_hour_without_slack_loses_nothing_and_ends_without_a_storm(db: D
     let config = slack::config(&format!("{}/api", proxy.url()), &slack::with_sockets(), &alarms);
     let scene = Scene::start(db, &config).await;
     fake.until("a connection is open", |memory| memory.hellos > 0).await;
-    half_an_hour_away(scene, proxy, || fake.channel("C100").iter().map(|message| message.text()).collect()).await;
+    half_an_hour_away(scene, proxy, || fake.channel("C100").iter().map(slack::fake::Message::text).collect()).await;
 }
 
 /// `chat` is what stands in the conversation, in order.

@@ -1,14 +1,18 @@
 //! Scenes: short runs of a fleet that lead to every message there is, founding scenarios first.
 
 use serde_json::{Value, json};
+use sereno::channel::Outgoing;
 use sereno::core::calendar::Unit;
+use sereno::core::command::CATALOGUE;
 use sereno::core::delivery::{Card, SendOutcome, SendResult};
 use sereno::core::input::Body;
 use sereno::core::message::{Button, Content};
 use sereno::core::money::Micros;
-use sereno::core::policy::{BudgetSpec, DigestSpec, RuleSpec, Severity};
+use sereno::core::policy::{BudgetSpec, DigestSpec, Lang, RuleSpec, Severity};
 use sereno::core::time::{Span, Ts};
+use sereno::render::{RENDERER, Reader};
 
+use crate::channel::contract::{buttons, message};
 use crate::seeds::bug_hunt;
 use crate::sim::{Sim, policy, rule};
 
@@ -34,6 +38,25 @@ fn seen(name: &str, sim: &Sim) -> Scene {
 fn said(name: &str, sim: &mut Sim, line: &str) -> Scene {
     sim.say("ana", line);
     seen(name, sim)
+}
+
+/// Every scene in every language as a channel gets it, with its buttons.
+pub fn outgoing(target: &str) -> Vec<(String, Outgoing)> {
+    let drawn = |scene: Scene| {
+        Lang::ALL.map(|lang| {
+            let reader = Reader { lang, tz: "UTC".into(), whole: scene.whole };
+            let doc = RENDERER.draw(&scene.content, &reader, scene.now).unwrap();
+            let shown: Vec<_> = scene.buttons.iter().filter(|b| b.is_drawn(scene.whole)).collect();
+            let mut drawn = buttons(shown.len(), 27);
+            for (drawn, button) in drawn.iter_mut().zip(shown) {
+                CATALOGUE.button(&button.label, lang).unwrap().clone_into(&mut drawn.label);
+                (drawn.style, drawn.asks_why) = (button.style, button.asks_why);
+            }
+            let name = format!("{}.{}", scene.name, lang.as_str());
+            (name, Outgoing { lang, buttons: drawn, ..message(target, doc) })
+        })
+    };
+    all().into_iter().flat_map(drawn).collect()
 }
 
 pub fn all() -> Vec<Scene> {

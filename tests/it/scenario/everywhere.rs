@@ -115,7 +115,7 @@ async fn eight_taps_at_once_on_every_channel_are_one_decision(db: Database) {
         all.scene.asks(&format!("q{round}"), "make test").await;
         assert!(all.copies().iter().all(|copy| copy.has_buttons && copy.text.starts_with('⏳')), "round {round}");
         let mails = all.post.to(email::ANA).len();
-        all.tap(round).await;
+        Box::pin(all.tap(round)).await;
         let orders = all.scene.fleet.heard();
         assert_eq!(orders.len(), round + 1, "one order for one question: {orders:?}");
         let sign = match orders[round].as_str() {

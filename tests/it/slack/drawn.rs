@@ -4,19 +4,16 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use sereno::channel::{Channel as _, Outgoing};
-use sereno::channel::{SLACK_TEXT, Verdict};
-use sereno::core::command::CATALOGUE;
-use sereno::core::policy::Lang;
+use sereno::channel::{Channel as _, SLACK_TEXT, Verdict};
 use sereno::core::text::utf16_len;
 use sereno::render::markup::{CLOSE, OPEN, parse};
-use sereno::render::{RENDERER, Reader, slack};
+use sereno::render::slack;
 
 use super::fake::Fake;
 use super::{adapter, blocks};
-use crate::channel::contract::{buttons, message};
+use crate::channel::contract::message;
 use crate::core::logs::for_all;
-use crate::render::scenes::all;
+use crate::render::scenes::outgoing;
 
 /// What Slack's own client for Python finds wrong with each message.
 fn judged(messages: &[Vec<Value>]) -> Vec<Vec<String>> {
@@ -39,20 +36,10 @@ async fn arrived() -> Vec<(String, Vec<Value>)> {
     let fake = Fake::start().await;
     let channel = adapter(&fake);
     let mut arrived = Vec::new();
-    for scene in all() {
-        for lang in Lang::ALL {
-            let reader = Reader { lang, tz: "UTC".into(), whole: scene.whole };
-            let doc = RENDERER.draw(&scene.content, &reader, scene.now).unwrap();
-            let shown: Vec<_> = scene.buttons.iter().filter(|b| b.is_drawn(scene.whole)).collect();
-            let mut drawn = buttons(shown.len(), 27);
-            for (drawn, button) in drawn.iter_mut().zip(shown) {
-                CATALOGUE.button(&button.label, lang).unwrap().clone_into(&mut drawn.label);
-                (drawn.style, drawn.asks_why) = (button.style, button.asks_why);
-            }
-            let verdict = channel.send(&Outgoing { buttons: drawn, ..message("C100", doc) }).await;
-            assert!(matches!(verdict, Verdict::Sent(_)), "{}: {verdict:?}", scene.name);
-            arrived.push((format!("{}.{}", scene.name, lang.as_str()), fake.newest("C100").blocks));
-        }
+    for (name, out) in outgoing("C100") {
+        let verdict = channel.send(&out).await;
+        assert!(matches!(verdict, Verdict::Sent(_)), "{name}: {verdict:?}");
+        arrived.push((name, fake.newest("C100").blocks));
     }
     arrived
 }
