@@ -52,6 +52,7 @@ pub(crate) fn run(config: &Config, command: NotifyCommand) -> Done {
             lang: config.policy.lang,
             target: target.clone(),
             doc: markup::parse("👋 sereno reaches you here.\n~ sent by `sereno notify test`"),
+            picture: None,
             buttons: Vec::new(),
             silent: false,
             under: None,

@@ -10,10 +10,11 @@ use crate::core::command::CATALOGUE;
 pub const PATH: &str = "deploy/slack-manifest.yaml";
 
 /// What the bot must be allowed, each with what it is for.
-const SCOPES: [(&str, &str); 7] = [
+const SCOPES: [(&str, &str); 8] = [
     ("commands", "hear /sereno"),
     ("chat:write", "send, edit and whisper"),
     ("chat:write.public", "send to public channels without being invited"),
+    ("files:write", "send pictures of charts"),
     ("im:write", "begin a conversation with somebody"),
     ("im:history", "hear what is written directly, and look whether a message has arrived"),
     ("app_mentions:read", "hear @sereno"),

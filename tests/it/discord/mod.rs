@@ -10,6 +10,7 @@ mod gateway;
 mod hostile;
 mod markdown;
 mod people;
+mod pictures;
 mod receiving;
 mod serve;
 mod verdicts;

@@ -5,6 +5,7 @@ pub mod bench;
 mod goldens;
 mod headers;
 mod links;
+mod pictures;
 mod post;
 mod stories;
 mod verdicts;

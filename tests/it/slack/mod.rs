@@ -7,6 +7,7 @@ mod drawn;
 pub mod fake;
 mod faults;
 mod people;
+mod pictures;
 mod pushed;
 mod receiving;
 mod serve;
