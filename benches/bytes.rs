@@ -132,7 +132,7 @@ fn folded(which: usize, count: u64) -> World {
 fn sent(row: &OutboxRow) -> Body {
     let Work::Deliver { copy } = &row.work else { panic!("nothing else is asked for") };
     let result = SendResult::Sent { receipt: format!("1000:{copy}") };
-    Body::Sent(SendOutcome { id: row.id.clone(), attempt: 1, version: 1, result })
+    Body::Sent(SendOutcome::new(&row.id, 1, 1, result))
 }
 
 /// An event of agent `n`.

@@ -6,6 +6,7 @@
 pub mod draw;
 mod lost;
 mod pace;
+mod picture;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use tracing::{Instrument as _, debug_span};
 
 use self::pace::{Paces, Wait};
 use crate::channel::token::Tokens;
-use crate::channel::{Channel, Verdict};
+use crate::channel::{Channel, Outgoing, Verdict};
 use crate::clock::{Sources, random_hex};
 use crate::core::control::{ControlCall, ControlOutcome, ControlResult};
 use crate::core::delivery::{Card, Copy, SendOutcome, SendResult, gate};
@@ -189,11 +190,11 @@ impl Courier {
             self.unclaim(&row.id, &row.lease).await;
             return Next::Hold;
         }
-        let Claimed { id, lease, attempt, expires, via, work, .. } = row;
+        let Claimed { id, lease, leased_until, attempt, expires, via, work, .. } = row;
         let body = match work {
             ClaimedWork::Deliver { copy, card, parent_receipt } => {
                 if let Some(result) = self.undeliverable(&via, expires) {
-                    let gone = SendOutcome { id: id.clone(), attempt, version: 0, result };
+                    let gone = SendOutcome::new(&id, attempt, 0, result);
                     self.append(vec![outcome(&id, &lease, Body::Sent(gone))]).await;
                     return Next::GoOn;
                 }
@@ -211,9 +212,10 @@ impl Courier {
                         return Next::Hold;
                     }
                 }
-                let version = card.version;
-                let result = self.deliver((&id, attempt), &via, &copy, &card, parent_receipt, paces).await;
-                Body::Sent(SendOutcome { id: id.clone(), attempt, version, result })
+                let out = self.drawn((&id, attempt), &via, &copy, &card, parent_receipt);
+                let result = self.deliver(&out, &via, &copy, paces).await;
+                let image_lost = self.follow(&out, &via, &copy, &result, (paces, leased_until)).await;
+                Body::Sent(SendOutcome { image_lost, ..SendOutcome::new(&id, attempt, card.version, result) })
             }
             ClaimedWork::Control(call) => {
                 if self.is_for_another(&call).await {
@@ -227,7 +229,7 @@ impl Courier {
             ClaimedWork::Broken(error) => {
                 tracing::error!(id, error, "an outbox row cannot be read");
                 let result = SendResult::Rejected { error };
-                Body::Sent(SendOutcome { id: id.clone(), attempt, version: 0, result })
+                Body::Sent(SendOutcome::new(&id, attempt, 0, result))
             }
         };
         kill_point!("courier.mark.before");
@@ -267,30 +269,35 @@ impl Courier {
         (!known).then(|| SendResult::Gone { error: format!("there is no channel `{via}` any more") })
     }
 
-    async fn deliver(
+    /// What a row says now, for whoever reads it.
+    fn drawn(
         &self,
         (id, attempt): (&str, u32),
         via: &str,
         copy: &Copy,
         card: &Card,
         under: Option<String>,
-        paces: &Paces,
-    ) -> SendResult {
-        let Some(channel) = self.channels.get(via) else {
-            return SendResult::Gone { error: format!("there is no channel `{via}` any more") };
-        };
+    ) -> Outgoing {
         // What cannot be changed is drawn as of when the card came to say so: what is sent again is the same.
-        let now = if channel.policy().edits { self.sources.now() } else { card.updated };
+        let edits = self.channels.get(via).is_none_or(|channel| channel.policy().edits);
+        let now = if edits { self.sources.now() } else { card.updated };
         let policy = self.progress.policy.borrow().clone();
         let mut out = debug_span!("render", card = card.number)
             .in_scope(|| draw::outgoing(&policy, &self.tokens, copy, card, now));
         id.clone_into(&mut out.id);
         out.under = under;
         out.again = attempt > 1;
+        out
+    }
+
+    async fn deliver(&self, out: &Outgoing, via: &str, copy: &Copy, paces: &Paces) -> SendResult {
+        let Some(channel) = self.channels.get(via) else {
+            return SendResult::Gone { error: format!("there is no channel `{via}` any more") };
+        };
         let call = async {
             match &copy.receipt {
-                Some(receipt) => channel.edit(&out, receipt).await,
-                None => channel.send(&out).await,
+                Some(receipt) => channel.edit(out, receipt).await,
+                None => channel.send(out).await,
             }
         };
         kill_point!("courier.send.before");
@@ -298,7 +305,7 @@ impl Courier {
         kill_point!("courier.send.after");
         metrics::counter!("sereno_deliveries_total", "channel" => via.to_owned(), "result" => word(&verdict))
             .increment(1);
-        self.judge(id, via, verdict, copy, paces)
+        self.judge(&out.id, via, verdict, copy, paces)
     }
 
     /// What a verdict means for the row, the conversation's pace and the channel's health.
@@ -393,7 +400,7 @@ fn broke_down(id: &str, attempt: u32, is_control: bool) -> Body {
         let result = ControlResult::Retry { error, after: None, uncertain: true };
         Body::Controlled(ControlOutcome { id, attempt, result })
     } else {
-        Body::Sent(SendOutcome { id, attempt, version: 0, result: SendResult::Poisoned { error } })
+        Body::Sent(SendOutcome::new(&id, attempt, 0, SendResult::Poisoned { error }))
     }
 }
 

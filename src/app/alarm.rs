@@ -75,6 +75,7 @@ pub async fn tell(door: &Shared, reason: Reason) {
             lang: reader.lang,
             target: to.target.clone(),
             doc,
+            picture: None,
             buttons: Vec::new(),
             silent: false,
             under: None,

@@ -26,6 +26,7 @@ use crate::core::input::{Origin, Tap};
 use crate::core::message::ButtonStyle;
 use crate::core::policy::{ChannelPolicy, Lang};
 use crate::core::time::{Span, Ts};
+use crate::render::chart::{Ground, Picture};
 use crate::render::markup::Doc;
 
 /// UTF-16 units of a message's text on Telegram, counted after entities are parsed.
@@ -38,10 +39,11 @@ pub const TELEGRAM_TEXT: usize = 4096;
 pub const SLACK_TEXT: usize = 3000;
 
 /// What the bot must be allowed on Slack, each with what it is for.
-pub const SLACK_SCOPES: [(&str, &str); 7] = [
+pub const SLACK_SCOPES: [(&str, &str); 8] = [
     ("commands", "hear /sereno"),
     ("chat:write", "send, edit and whisper"),
     ("chat:write.public", "send to public channels without being invited"),
+    ("files:write", "send pictures of charts"),
     ("im:write", "begin a conversation with somebody"),
     ("im:history", "hear what is written directly, and look whether a message has arrived"),
     ("app_mentions:read", "hear @sereno"),
@@ -65,7 +67,10 @@ pub fn carries(kind: &str) -> ChannelPolicy {
     // Nobody can change a mail that was sent, and nobody reads what is answered to one.
     let is_mail = kind == "email";
     let (edits, hears) = (!is_mail, !is_mail);
-    ChannelPolicy { kind: kind.into(), text_limit, edits, buttons, threads, asks, whispers, hears }
+    // The page draws them itself.
+    let images =
+        kind == "web" || cfg!(feature = "charts") && matches!(kind, "telegram" | "slack" | "discord" | "email");
+    ChannelPolicy { kind: kind.into(), text_limit, edits, buttons, threads, asks, whispers, hears, images }
 }
 
 /// Something to send, drawn for whoever reads it.
@@ -85,6 +90,8 @@ pub struct Outgoing {
     pub target: String,
     /// What it says.
     pub doc: Doc,
+    /// Its picture, where the channel takes any.
+    pub picture: Option<Picture>,
     /// Its buttons, in order.
     pub buttons: Vec<DrawnButton>,
     /// It makes no sound.
@@ -298,6 +305,18 @@ pub trait Channel: Send + Sync {
     /// Changes a message that was sent before; `receipt` is what the platform called it.
     async fn edit(&self, out: &Outgoing, receipt: &str) -> Verdict;
 
+    /// Whether the picture of a message is sent after it, by [`Channel::follow`].
+    fn follows(&self) -> bool {
+        false
+    }
+
+    /// Sends the picture of a message that was just sent, where it is no part of the message from the start; `receipt`
+    /// is what the platform called the message. It is tried once: whatever becomes of it, the message stays sent.
+    async fn follow(&self, out: &Outgoing, receipt: &str) -> Verdict {
+        let _ = (out, receipt);
+        Verdict::Unchanged
+    }
+
     /// Tells the platform who we are and what we understand. Called until it succeeds.
     ///
     /// # Errors
@@ -356,6 +375,19 @@ pub enum PushError {
     Forged,
     /// The body cannot be read.
     Unreadable,
+}
+
+/// What pictures are called where they need a name.
+pub const PICTURE: &str = "chart.png";
+
+/// Paints a picture beside everything else that goes on.
+///
+/// # Errors
+/// The verdict on what cannot be painted.
+pub async fn painted(picture: &Picture, ground: Ground) -> Result<Vec<u8>, Verdict> {
+    let picture = picture.clone();
+    let painted = tokio::task::spawn_blocking(move || picture.png(ground)).await;
+    painted.ok().flatten().ok_or_else(|| Verdict::Rejected("the picture cannot be painted".into()))
 }
 
 /// A tap as the fold knows it, once the token has been checked.

@@ -57,6 +57,7 @@ pub(crate) fn test(config: &Config, channel: &str, to: Option<String>) -> Done {
             lang: config.policy.lang,
             target: target.clone(),
             doc: markup::parse("👋 sereno reaches you here.\n~ sent by `sereno notify test`"),
+            picture: None,
             buttons: Vec::new(),
             silent: false,
             under: None,

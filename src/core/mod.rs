@@ -8,6 +8,7 @@
 //! | [`approval`], [`control`] | questions from agents; what people ask of agents |
 //! | [`command`], [`access`] | what operators want; who may do what |
 //! | [`message`], [`route`], [`delivery`] | what is said; to whom; how each copy is brought up to date |
+//! | [`chart`] | what a picture beside a message shows |
 //! | [`money`], [`time`], [`calendar`], [`text`], [`digest`], [`status`] | amounts, instants, schedules on civil time, hostile text, bindings, the vocabulary |
 //! | [`briefing`] | what digests tell, and until when each reader was told |
 //! | [`audit`], [`reason`], [`signin`], [`policy`], [`schedule`], [`arena`] | proof, names for decisions, the page's sessions, the configuration as data, deadlines, a slab |
@@ -21,6 +22,7 @@ pub mod arena;
 pub mod audit;
 pub mod briefing;
 pub mod calendar;
+pub mod chart;
 pub mod command;
 pub mod control;
 pub mod delivery;

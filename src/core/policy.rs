@@ -114,6 +114,9 @@ pub struct ChannelPolicy {
     /// Whether what somebody writes there is read.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub hears: bool,
+    /// Whether a picture can go with a message.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub images: bool,
 }
 
 const fn yes() -> bool {

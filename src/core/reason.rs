@@ -75,6 +75,13 @@ pub enum Reason {
         /// What went wrong, without any secret.
         error: String,
     },
+    /// The channel took the words of a message and not its picture, which is not sent again.
+    ImageLost {
+        /// Channel and target.
+        to: String,
+        /// What went wrong, without any secret.
+        error: String,
+    },
     /// The channel failed, so somebody was told somewhere else.
     FellBack {
         /// Channel and target that failed.

@@ -6,6 +6,7 @@ use crate::core::command::CATALOGUE;
 use crate::core::delivery::{Card, Copy};
 use crate::core::policy::Policy;
 use crate::core::time::Ts;
+use crate::render::chart::{self, Picture};
 use crate::render::markup::{Block, Span};
 use crate::render::{RENDERER, Reader};
 
@@ -14,6 +15,12 @@ pub fn reader(policy: &Policy, copy: &Copy) -> Reader {
     let person = copy.to.person.as_ref().and_then(|name| policy.people.get(name));
     let (lang, tz) = person.map_or((policy.lang, &policy.tz), |p| (p.lang, &p.tz));
     Reader { lang, tz: tz.clone(), whole: copy.whole }
+}
+
+/// The picture that goes with a copy, where its channel takes any.
+fn picture(policy: &Policy, copy: &Copy, card: &Card, reader: &Reader) -> Option<Picture> {
+    policy.channels.get(&copy.to.channel).filter(|channel| channel.images)?;
+    Some(chart::picture(&card.content.chart()?, reader.lang, &reader.tz))
 }
 
 /// What a copy says now. A card that cannot be drawn is replaced by a plain word, so that nothing
@@ -47,6 +54,7 @@ pub fn outgoing(policy: &Policy, tokens: &Tokens, copy: &Copy, card: &Card, now:
         lang: reader.lang,
         target: copy.to.target.clone(),
         doc,
+        picture: picture(policy, copy, card, &reader),
         buttons: buttons.collect(),
         silent: card.silent,
         under: None,

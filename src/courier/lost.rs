@@ -26,7 +26,7 @@ impl Courier {
                 Body::Controlled(ControlOutcome { id, attempt, result })
             } else {
                 let result = SendResult::Retry { error, after: None, uncertain: true };
-                Body::Sent(SendOutcome { id, attempt, version: 0, result })
+                Body::Sent(SendOutcome::new(&id, attempt, 0, result))
             };
             begun.push(outcome(&lost.id, &lost.lease, body));
         }

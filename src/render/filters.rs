@@ -115,7 +115,7 @@ fn clock_on(state: &State<'_, '_>, at: i64, (first, last): (&str, &str), lang: L
 }
 
 /// `Wed 18 Nov`, or its `weekday`, or `short` without it, or its `month` with the year.
-fn date_text(date: &str, form: &str, lang: Lang) -> String {
+pub(super) fn date_text(date: &str, form: &str, lang: Lang) -> String {
     let Ok(date) = date.parse::<Date>() else { return date.to_owned() };
     let words = super::Words::of(lang);
     let weekday = words.get(&format!("weekday.{}", date.weekday().to_monday_one_offset()));
@@ -164,7 +164,7 @@ fn amount(n: f64) -> String {
 }
 
 /// English writes `47%`, Spanish `47 %`.
-const fn percent_sign(lang: Lang) -> &'static str {
+pub(super) const fn percent_sign(lang: Lang) -> &'static str {
     match lang {
         Lang::En => "%",
         Lang::Es => "\u{202f}%",

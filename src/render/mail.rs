@@ -41,6 +41,15 @@ pub struct Link {
     pub style: ButtonStyle,
 }
 
+/// A picture in a mail.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Shown<'a> {
+    /// What the part that holds it is called.
+    pub cid: &'a str,
+    /// What it shows, in words. Hostile.
+    pub alt: &'a str,
+}
+
 /// A link with its colours.
 #[derive(Serialize)]
 struct Painted<'a> {
@@ -75,12 +84,19 @@ pub fn mail_text(doc: &Doc, links: &[Link], lang: Lang) -> String {
 ///
 /// # Errors
 /// When the layout is broken; a test draws it.
-pub fn mail(doc: &Doc, links: &[Link], lang: Lang, subject: &str) -> Result<String, minijinja::Error> {
+pub fn mail(
+    doc: &Doc,
+    shown: Option<Shown<'_>>,
+    links: &[Link],
+    lang: Lang,
+    subject: &str,
+) -> Result<String, minijinja::Error> {
     let first = doc.blocks.iter().map(text).find(|text| !text.trim().is_empty());
     let links: Vec<Painted<'_>> = links.iter().map(painted).collect();
     LAYOUTS.get_template(LAYOUT)?.render(context! {
         lang => lang.as_str(), subject, preheader => first.unwrap_or_default(), w => Value::from(Serde(&Words::of(lang).0)),
         doc => Value::from_safe_string(page(doc)), links => Value::from(Serde(&links)),
+        shown => Value::from(Serde(&shown)),
     })
 }
 

@@ -4,6 +4,7 @@
 //! an agent wrote arrives in the tree as a literal, with hidden characters made visible, and each dialect
 //! escapes literals in one place. This module knows languages and zones, not platforms' limits on sending.
 
+pub mod chart;
 mod discord;
 mod filters;
 mod html;
@@ -32,7 +33,7 @@ use markup::Doc;
 pub use discord::{DiscordText, discord, discord_escape};
 pub use html::{escape as escape_html, html};
 #[cfg(feature = "email")]
-pub use mail::{Link, mail, mail_text};
+pub use mail::{Link, Shown, mail, mail_text};
 pub use plain::plain;
 pub use slack::{escape_slack, slack, slack_plain};
 pub use telegram::telegram;

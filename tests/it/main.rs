@@ -17,6 +17,7 @@ mod email;
 mod faults;
 mod intake;
 mod models;
+mod multipart;
 mod page;
 mod real;
 mod render;

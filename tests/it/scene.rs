@@ -17,7 +17,7 @@ use sereno::clock::{Clock as _, CountingEntropy, ManualClock, Sources, within};
 use sereno::config::Config;
 use sereno::core::step::{Step, step};
 use sereno::core::time::{Span, Ts};
-use sereno::store::Listed;
+use sereno::store::{AuditFilter, Listed};
 
 use crate::database::Database;
 use crate::sim::at;
@@ -164,6 +164,22 @@ impl Scene {
         self.settle().await;
     }
 
+    /// `build-1` spends $1.85 in two sessions, an hour apart, and is at rest again.
+    pub async fn spends(&self) {
+        for (session, cost) in [("s-8", "1.25"), ("s-9", "0.60")] {
+            let who = json!({ "agent": { "id": "build-1" }, "session": { "id": session } });
+            let usage = json!({ "input_tokens": 10, "cost_usd": cost });
+            for mut event in [
+                json!({ "type": "model.call", "model": "claude-sonnet-4-5", "usage": usage }),
+                json!({ "type": "session.ended" }),
+            ] {
+                event.as_object_mut().unwrap().extend(who.as_object().unwrap().clone());
+                self.event(event).await;
+            }
+            self.advance(Span::hours(1)).await;
+        }
+    }
+
     /// Signs a person in on the page.
     pub async fn visitor(&self, person: &str) -> Visitor {
         let visitor = Visitor::sign_in(self, person).await;
@@ -217,6 +233,12 @@ impl Scene {
         }
         self.clock.advance(until.since(self.now()));
         self.settle().await;
+    }
+
+    /// Particulars of the audit's rows about an action, oldest first.
+    pub async fn audit(&self, action: &str) -> Vec<Value> {
+        let rows = self.app.door.store.audit_after(0, &AuditFilter::default()).await.unwrap();
+        rows.into_iter().filter(|row| row.action == action).map(|row| row.data).collect()
     }
 
     /// Ends with an empty world: the outbox is done, the audit verifies, and nothing was complained about

@@ -117,7 +117,7 @@ impl Sim {
         let version = self.world.cards[&copy.card].version;
         let receipt = copy.receipt.clone().unwrap_or_else(|| format!("m{}", self.receipts));
         let result = SendResult::Sent { receipt };
-        self.input(Body::Sent(SendOutcome { id: id.into(), attempt: 1, version, result }));
+        self.input(Body::Sent(SendOutcome::new(id, 1, version, result)));
     }
 
     /// Everything that waits to be delivered arrives, in order.
@@ -219,7 +219,7 @@ impl Sim {
     /// The channel will never take what the row of this identity brings.
     pub fn give_up(&mut self, id: &str) {
         let result = SendResult::Gone { error: "the chat is gone".into() };
-        self.input(Body::Sent(SendOutcome { id: id.into(), attempt: 1, version: 1, result }));
+        self.input(Body::Sent(SendOutcome::new(id, 1, 1, result)));
     }
 
     /// Taps a button by its label on the copy of a card that `person` has on the page.

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::receipt::Receipt;
-use crate::channel::{DISCORD_TEXT, DrawnButton, Outgoing};
+use crate::channel::{DISCORD_TEXT, DrawnButton, Outgoing, PICTURE};
 use crate::core::message::ButtonStyle;
 use crate::core::text::{clip, utf16_len};
+use crate::render::chart::Picture;
 use crate::render::markup::{Doc, text_of};
 use crate::render::{discord, discord_escape, plain};
 
@@ -25,6 +26,8 @@ const ROW: usize = 5;
 const ROWS: usize = 5;
 /// Characters on a button.
 const LABEL: usize = 80;
+/// Characters that describe a file.
+const ALT: usize = 1024;
 /// Before the token of a button at which words are asked for.
 pub const ASKS: char = '?';
 /// Characters of a nonce; a message with one that was used in the last minutes is the message that used it.
@@ -71,6 +74,16 @@ pub fn posted(mut form: Value, out: &Outgoing, again: bool) -> Value {
             "fail_if_not_exists": false,
         });
     }
+    form
+}
+
+/// The form of a message with the picture that comes with it, under its text.
+/// <https://discord.com/developers/docs/reference#uploading-files>
+pub fn pictured(mut form: Value, picture: &Picture) -> Value {
+    if let Some(embed) = form["embeds"].get_mut(0) {
+        embed["image"] = json!({ "url": format!("attachment://{PICTURE}") });
+    }
+    form["attachments"] = json!([{ "id": 0, "filename": PICTURE, "description": clip(&picture.alt, ALT) }]);
     form
 }
 

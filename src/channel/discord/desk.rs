@@ -244,14 +244,19 @@ impl Desk {
     }
 
     /// Changes a private answer. `None` when it is not known as one.
-    pub async fn correct(&self, receipt: &Receipt, form: &Value) -> Option<Result<Value, Trouble>> {
+    pub async fn correct(
+        &self,
+        receipt: &Receipt,
+        form: &Value,
+        png: Option<Vec<u8>>,
+    ) -> Option<Result<Value, Trouble>> {
         let open = {
             let private = self.private.lock().unwrap_or_else(PoisonError::into_inner);
             private.iter().find(|(known, _)| known == receipt)?.1.clone()
         };
         let route =
             Route::WebhookFollowupMessage { application_id: open.app, token: &open.token, message_id: receipt.message };
-        Some(self.rest.call(LightMethod::Patch, route, Some(form)).await)
+        Some(self.rest.patch(route, form, png).await)
     }
 
     fn find(&self, id: &str) -> Option<Arc<Open>> {

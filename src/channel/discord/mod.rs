@@ -26,7 +26,7 @@ use serenity::http::{LightMethod, Route};
 use serenity::model::application::Interaction;
 use serenity::model::id::{ApplicationId, ChannelId};
 
-use self::compose::{drawn, posted, says};
+use self::compose::{drawn, pictured, posted, says};
 use self::desk::{Desk, receipt_of};
 use self::gateway::Gateway;
 use self::receipt::{Place, Receipt};
@@ -34,8 +34,9 @@ use self::receive::Ears;
 use self::rest::{Rest, number};
 use self::verdict::Trouble;
 use super::exam::Exam;
-use super::{Channel, Inbox, Incoming, Outgoing, Pace, Push, PushError, Pushed, Reception, Verdict, carries};
+use super::{Channel, Inbox, Incoming, Outgoing, Pace, Push, PushError, Pushed, Reception, Verdict, carries, painted};
 use crate::core::policy::ChannelPolicy;
+use crate::render::chart::Ground;
 
 pub use self::commands::file as registration;
 pub use self::proof::key as public_key;
@@ -145,7 +146,7 @@ impl Discord {
         if says(&message, &form) {
             return Ok(receipt);
         }
-        match self.change(&receipt, &form).await {
+        match self.change(&receipt, &form, None).await {
             Err(trouble) if trouble.verdict() == Verdict::EditLost => {
                 let message = self.rest.call(LightMethod::Post, route, Some(&posted(form, out, true))).await?;
                 receipt_of(&message)
@@ -154,12 +155,12 @@ impl Discord {
         }
     }
 
-    async fn change(&self, receipt: &Receipt, form: &Value) -> Result<Value, Trouble> {
-        if let Some(corrected) = self.desk.correct(receipt, form).await {
+    async fn change(&self, receipt: &Receipt, form: &Value, png: Option<Vec<u8>>) -> Result<Value, Trouble> {
+        if let Some(corrected) = self.desk.correct(receipt, form, png.clone()).await {
             return corrected;
         }
         let route = Route::ChannelMessage { channel_id: receipt.channel, message_id: receipt.message };
-        self.rest.call(LightMethod::Patch, route, Some(form)).await
+        self.rest.patch(route, form, png).await
     }
 
     /// Whether what the Developer Portal says fits what the configuration says.
@@ -214,14 +215,31 @@ impl Channel for Discord {
     async fn edit(&self, out: &Outgoing, receipt: &str) -> Verdict {
         let Some(known) = Receipt::parse(receipt) else { return Verdict::EditLost };
         let form = drawn(out);
-        let changed = match self.change(&known, &form.full).await {
-            Err(trouble) if trouble.is_form() => self.change(&known, &form.plain).await,
+        let changed = match self.change(&known, &form.full, None).await {
+            Err(trouble) if trouble.is_form() => self.change(&known, &form.plain, None).await,
             other => other,
         };
         match changed {
             Ok(_) => Verdict::Sent(receipt.to_owned()),
             // A private answer can be changed for a quarter of an hour.
             Err(trouble) if out.only.is_some() && trouble.is_over() => Verdict::EditLost,
+            Err(trouble) => trouble.verdict(),
+        }
+    }
+
+    fn follows(&self) -> bool {
+        true
+    }
+
+    /// Puts the picture into the message: a bot that may not attach files there has sent the words all the same.
+    async fn follow(&self, out: &Outgoing, receipt: &str) -> Verdict {
+        let (Some(known), Some(picture)) = (Receipt::parse(receipt), &out.picture) else { return Verdict::Unchanged };
+        let png = match painted(picture, Ground::Dark).await {
+            Ok(png) => png,
+            Err(verdict) => return verdict,
+        };
+        match self.change(&known, &pictured(drawn(out).full, picture), Some(png)).await {
+            Ok(_) => Verdict::Sent(receipt.to_owned()),
             Err(trouble) => trouble.verdict(),
         }
     }

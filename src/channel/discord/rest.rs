@@ -13,11 +13,13 @@ use std::time::Duration;
 
 use reqwest::{Certificate, RequestBuilder};
 use serde_json::{Value, json};
-use serenity::http::{LightMethod, Request, Route};
+use serenity::builder::CreateAttachment;
+use serenity::http::{LightMethod, Multipart, MultipartUpload, Request, Route};
 use serenity::model::id::ChannelId;
 use tracing::subscriber::{NoSubscriber, with_default};
 
 use super::verdict::Trouble;
+use crate::channel::PICTURE;
 use crate::clock::within;
 use crate::core::time::{Span, Ts};
 use crate::outgoing;
@@ -63,7 +65,18 @@ impl Rest {
 
     /// Sends a request and reads its answer; an empty one is null.
     pub async fn call(&self, method: LightMethod, route: Route<'_>, body: Option<&Value>) -> Result<Value, Trouble> {
-        let request = Request::new(route, method).body(body.map(|body| body.to_string().into_bytes()));
+        self.exchange(Request::new(route, method).body(body.map(|body| body.to_string().into_bytes()))).await
+    }
+
+    /// Changes something, and brings a file along when there is one.
+    pub async fn patch(&self, route: Route<'_>, body: &Value, png: Option<Vec<u8>>) -> Result<Value, Trouble> {
+        let Some(png) = png else { return self.call(LightMethod::Patch, route, Some(body)).await };
+        let upload = MultipartUpload::Attachments(vec![CreateAttachment::bytes(png, PICTURE)]);
+        let form = Multipart { upload, fields: Vec::new(), payload_json: Some(body.to_string()) };
+        self.exchange(Request::new(route, LightMethod::Patch).multipart(Some(form))).await
+    }
+
+    async fn exchange(&self, request: Request<'_>) -> Result<Value, Trouble> {
         let build = || request.build(&self.client, &self.authorization, None);
         let request = with_default(NoSubscriber::default(), build);
         let request = request.map_err(|_| Trouble::Unsent("the request could not be written"))?;

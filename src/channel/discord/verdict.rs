@@ -133,7 +133,7 @@ const fn remedy(code: i64) -> Option<&'static str> {
         UNKNOWN_CHANNEL => Some("copy the ID of the channel again"),
         UNKNOWN_USER => Some("copy the ID of the account again"),
         MISSING_ACCESS | MISSING_PERMISSION | NO_TEXT_THERE => {
-            Some("let the bot view the channel, send messages and embed links there")
+            Some("let the bot view the channel, send messages, embed links and attach files there")
         }
         CANNOT_TELL_USER => Some("they must share a server with the bot and allow direct messages from it"),
         _ => None,

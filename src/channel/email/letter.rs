@@ -9,10 +9,10 @@ use lettre::message::header::{
     ContentTransferEncoding, ContentType, Date, Header, HeaderName, HeaderValue, InReplyTo, MessageId, References,
     Subject,
 };
-use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
-use crate::channel::Outgoing;
+use crate::channel::{Outgoing, PICTURE};
 use crate::core::text;
 use crate::render::markup::text_of;
 use crate::render::{self, Link};
@@ -32,6 +32,8 @@ pub struct Letter<'a> {
     pub to: &'a Address,
     /// The address to which its buttons lead; without it they are left out.
     pub links: Option<&'a str>,
+    /// Its picture as PNG.
+    pub png: Option<Vec<u8>>,
 }
 
 macro_rules! fixed_header {
@@ -81,7 +83,9 @@ impl Letter<'_> {
         let subject = subject(&text_of(&out.doc.title));
         let links = self.links();
         let plain = render::mail_text(&out.doc, &links, out.lang);
-        let html = render::mail(&out.doc, &links, out.lang, &subject).map_err(|error| error.to_string())?;
+        let (cid, alt) = (self.cid(), out.picture.as_ref().map_or("", |picture| picture.alt.as_str()));
+        let shown = self.png.as_ref().map(|_| render::Shown { cid: &cid, alt });
+        let html = render::mail(&out.doc, shown, &links, out.lang, &subject).map_err(|error| error.to_string())?;
         let mut message = Message::builder()
             .header(self.date())
             .from(self.from.clone())
@@ -98,9 +102,17 @@ impl Letter<'_> {
             message = message.header(Quiet);
         }
         let boundary = boundary(&name, &plain, &html);
-        let parts = MultiPart::alternative().boundary(boundary);
-        let parts =
-            parts.singlepart(part(ContentType::TEXT_PLAIN, plain)).singlepart(part(ContentType::TEXT_HTML, html));
+        // No line of base64 begins with a dash, so the boundary around the picture need not know it.
+        let related = format!("related-{boundary}");
+        let parts = MultiPart::alternative().boundary(boundary).singlepart(part(ContentType::TEXT_PLAIN, plain));
+        let page = part(ContentType::TEXT_HTML, html);
+        let parts = match &self.png {
+            None => parts.singlepart(page),
+            Some(png) => {
+                let related = MultiPart::related().boundary(related).singlepart(page);
+                parts.multipart(related.singlepart(picture(&cid, png)?))
+            }
+        };
         let message = message.multipart(parts).map_err(|_| "the mail cannot be written")?;
         Ok((name, message.formatted()))
     }
@@ -108,6 +120,11 @@ impl Letter<'_> {
     /// The same for the same row and version: mail programs show mails of one name once.
     fn name(&self) -> String {
         format!("<{}.{}@{}>", self.out.id, self.out.version, self.from.email.domain())
+    }
+
+    /// What its picture is called inside of it.
+    fn cid(&self) -> String {
+        format!("{}.{}.chart@{}", self.out.id, self.out.version, self.from.email.domain())
     }
 
     fn date(&self) -> Date {
@@ -151,6 +168,12 @@ fn boundary(name: &str, plain: &str, html: &str) -> String {
         hash.update(text);
     }
     format!("sereno-{}", hex::encode(&hash.finalize()[..16]))
+}
+
+/// A picture as a part of the page, and no file beside it.
+fn picture(cid: &str, png: &[u8]) -> Result<SinglePart, String> {
+    let kind = ContentType::parse("image/png").map_err(|_| "the mail cannot be written")?;
+    Ok(Attachment::new_inline_with_name(cid.to_owned(), PICTURE.to_owned()).body(png.to_vec(), kind))
 }
 
 /// Lines of any length pass every server this way.

@@ -15,8 +15,9 @@ use lettre::Address;
 use lettre::message::Mailbox;
 
 use super::exam::{Exam, Finding};
-use super::{Channel, Outgoing, Pace, Verdict, carries};
+use super::{Channel, Outgoing, Pace, Verdict, carries, painted};
 use crate::core::policy::ChannelPolicy;
+use crate::render::chart::Ground;
 
 pub use smtp::Security;
 
@@ -80,7 +81,12 @@ impl Email {
             return Verdict::Gone(format!("`{}` is no e-mail address", out.target));
         };
         let links = self.people.contains(&out.target).then_some(self.public_url.as_str());
-        let letter = letter::Letter { out, thread, from: &self.from, to: &to, links };
+        let png = match &out.picture {
+            // Mail programs show a light page to most; a page without its picture still says everything.
+            Some(picture) => painted(picture, Ground::Light).await.ok(),
+            None => None,
+        };
+        let letter = letter::Letter { out, thread, from: &self.from, to: &to, links, png };
         let (name, bytes) = match letter.write() {
             Ok(written) => written,
             Err(error) => return Verdict::Rejected(error),

@@ -50,11 +50,15 @@ impl Web {
     /// # Errors
     /// As any call.
     pub async fn respond(&self, url: Url, body: &serde_json::Value) -> ClientResult<()> {
-        let response = self.client.post(url).json(body).send().await.map_err(broken)?;
-        match response.status() {
-            status if status.is_success() => Ok(()),
-            status => Err(SlackClientError::HttpError(SlackClientHttpError::new(status))),
-        }
+        taken(self.client.post(url).json(body)).await
+    }
+
+    /// Posts a file to an address that is no method of the API, and looks at nothing but whether it was taken.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn upload(&self, url: Url, png: Vec<u8>) -> ClientResult<()> {
+        taken(self.client.post(url).header("content-type", "image/png").body(png)).await
     }
 
     /// Who a token is, and the scopes that it has, which only the header says. <https://docs.slack.dev/reference/methods/auth.test>
@@ -100,6 +104,13 @@ async fn read<R: for<'de> Deserialize<'de>>(response: Response) -> ClientResult<
             let code = error.unwrap_or_default();
             Err(SlackClientError::ApiError(SlackClientApiError::new(code).opt_errors(needed)))
         }
+    }
+}
+
+async fn taken(request: RequestBuilder) -> ClientResult<()> {
+    match request.send().await.map_err(broken)?.status() {
+        status if status.is_success() => Ok(()),
+        status => Err(SlackClientError::HttpError(SlackClientHttpError::new(status))),
     }
 }
 

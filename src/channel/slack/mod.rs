@@ -12,6 +12,7 @@ mod post;
 mod receive;
 mod signature;
 mod socket;
+mod upload;
 mod verdict;
 mod why;
 
@@ -36,6 +37,8 @@ use crate::render::escape_slack;
 
 /// The only host at which Slack takes answers to taps.
 const ANSWERS: &str = "hooks.slack.com";
+/// The only host at which Slack takes files.
+const FILES: &str = "files.slack.com";
 
 /// How Slack tells us what people say.
 #[derive(Clone)]
@@ -150,19 +153,19 @@ impl Slack {
         us.map_or(Heard::Nothing, |us| read(Reader { channel: &self.settings.name, us: &us, names: &self.names }))
     }
 
-    /// Where an answer to a tap may go: nobody but Slack is sent any.
-    fn answer_url(&self, to: &str) -> Option<Url> {
+    /// An address that we were told, where it is Slack's own of that `host`: nobody else is sent anything.
+    fn own_url(&self, to: &str, host: &str) -> Option<Url> {
         let url: Url = to.parse().ok()?;
         let fits = match &self.settings.api_url {
             Some(api) => (api.host_str(), api.port_or_known_default()) == (url.host_str(), url.port_or_known_default()),
-            None => url.scheme() == "https" && url.host_str() == Some(ANSWERS) && url.port().is_none(),
+            None => url.scheme() == "https" && url.host_str() == Some(host) && url.port().is_none(),
         };
         fits.then_some(url)
     }
 
     /// Tells whoever tapped something that nobody else sees.
     async fn whisper_to(&self, to: &str, text: &str) {
-        let Some(url) = self.answer_url(to) else {
+        let Some(url) = self.own_url(to, ANSWERS) else {
             tracing::debug!(channel = self.settings.name, "an answer was to go to somebody else than Slack");
             return;
         };
@@ -221,6 +224,14 @@ impl Channel for SlackChannel {
 
     async fn edit(&self, out: &Outgoing, receipt: &str) -> Verdict {
         limited(self.0.change(out, receipt)).await
+    }
+
+    fn follows(&self) -> bool {
+        true
+    }
+
+    async fn follow(&self, out: &Outgoing, receipt: &str) -> Verdict {
+        limited(self.0.share(out, receipt)).await
     }
 
     async fn prepare(&self) -> Result<(), String> {

@@ -117,7 +117,7 @@ fn mark(message: &mut Value, out: &Outgoing) {
 }
 
 /// Channel and time of a receipt.
-fn place_of(receipt: &str) -> Option<(&str, &str)> {
+pub(super) fn place_of(receipt: &str) -> Option<(&str, &str)> {
     receipt.split_once(':').filter(|(channel, ts)| !channel.is_empty() && ts.contains('.'))
 }
 

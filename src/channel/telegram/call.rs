@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
+use reqwest::multipart::{Form, Part};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 use teloxide::requests::{HasPayload, JsonRequest, Payload};
-use teloxide::types::{ResponseParameters, Seconds};
+use teloxide::types::{ChatId, ResponseParameters, Seconds, ThreadId};
 use teloxide::{ApiError, Bot, RequestError};
 
+use crate::channel::PICTURE;
 use crate::outgoing;
 
 /// The frame of every answer.
@@ -30,11 +32,50 @@ where
     P: Payload + Serialize + 'static,
     P::Output: DeserializeOwned,
 {
+    send(client.post(address(bot, P::NAME)).json(request.payload_ref())).await
+}
+
+/// A picture that is sent under a message.
+pub struct Photo<'a> {
+    /// The chat.
+    pub chat: ChatId,
+    /// The topic in it.
+    pub topic: Option<ThreadId>,
+    /// The message.
+    pub under: &'a str,
+    /// What it is of.
+    pub caption: &'a str,
+    /// As PNG.
+    pub png: Vec<u8>,
+}
+
+/// Sends a picture without a sound: the message above it has made one. teloxide would write it through a client of its
+/// own. <https://core.telegram.org/bots/api#sendphoto>
+pub async fn photo(client: &reqwest::Client, bot: &Bot, photo: Photo<'_>) -> Result<(), RequestError> {
+    let reply = json!({ "message_id": photo.under.parse::<i64>().ok(), "allow_sending_without_reply": true });
+    let file = Part::bytes(photo.png).file_name(PICTURE).mime_str("image/png")?;
+    let mut form = Form::new()
+        .text("chat_id", photo.chat.0.to_string())
+        .text("caption", photo.caption.to_owned())
+        .text("disable_notification", "true")
+        .text("reply_parameters", reply.to_string())
+        .part("photo", file);
+    if let Some(topic) = photo.topic {
+        form = form.text("message_thread_id", topic.0.0.to_string());
+    }
+    send::<Value>(client.post(address(bot, "SendPhoto")).multipart(form)).await.map(drop)
+}
+
+fn address(bot: &Bot, method: &str) -> reqwest::Url {
     let mut url = bot.api_url();
     if let Ok(mut path) = url.path_segments_mut() {
-        path.push(&format!("bot{}", bot.token())).push(P::NAME);
+        path.push(&format!("bot{}", bot.token())).push(method);
     }
-    let response = client.post(url).json(request.payload_ref()).send().await?;
+    url
+}
+
+async fn send<R: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<R, RequestError> {
+    let response = request.send().await?;
     let is_limit = response.status().as_u16() == 429;
     let asked = outgoing::retry_after(response.headers(), None);
     let body = outgoing::body(response).await?;

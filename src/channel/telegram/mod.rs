@@ -28,13 +28,14 @@ use teloxide::{Bot, RequestError};
 use super::exam::Exam;
 use super::{
     Channel, DrawnButton, Outgoing, Pace, PollError, Polled, Push, PushError, Pushed, Reception, TELEGRAM_TEXT,
-    Verdict, carries,
+    Verdict, carries, painted,
 };
 use crate::clock::within;
 use crate::core::command::CATALOGUE;
 use crate::core::policy::{ChannelPolicy, Lang};
 use crate::core::time::Span;
 use crate::outgoing;
+use crate::render::chart::Ground;
 use crate::render::{plain, telegram};
 
 /// Header with which Telegram proves that a push is its own. <https://core.telegram.org/bots/api#setwebhook>
@@ -225,6 +226,26 @@ impl Channel for Telegram {
         };
         match edited {
             Ok(_) | Err(Verdict::Unchanged) => Verdict::Sent(receipt.to_owned()),
+            Err(verdict) => verdict,
+        }
+    }
+
+    fn follows(&self) -> bool {
+        true
+    }
+
+    /// A photo under the message: as its caption the message itself could not be longer than 1,024 characters, and could
+    /// not be sent without the photo.
+    async fn follow(&self, out: &Outgoing, receipt: &str) -> Verdict {
+        let (Some(place), Some(picture)) = (Place::parse(&out.target), &out.picture) else { return Verdict::Unchanged };
+        let png = match painted(picture, Ground::Dark).await {
+            Ok(png) => png,
+            Err(verdict) => return verdict,
+        };
+        let Place { chat, topic } = place;
+        let photo = call::Photo { chat, topic, under: receipt, caption: &picture.title, png };
+        match limited(call::photo(&self.client, &self.bot, photo)).await {
+            Ok(()) => Verdict::Sent(receipt.to_owned()),
             Err(verdict) => verdict,
         }
     }

@@ -19,6 +19,16 @@ pub struct SendOutcome {
     pub version: u32,
     /// What was answered.
     pub result: SendResult,
+    /// Why the picture that goes with it did not arrive, or may not have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_lost: Option<String>,
+}
+
+impl SendOutcome {
+    /// The end of an attempt to send `version`, about which nothing is left to say.
+    pub fn new(id: &str, attempt: u32, version: u32, result: SendResult) -> Self {
+        Self { id: id.to_owned(), attempt, version, result, image_lost: None }
+    }
 }
 
 /// What a channel answered.
@@ -170,8 +180,19 @@ impl Fold<'_> {
             self.note_on_subject(card, reason);
             self.full_text_delivered(number);
         }
+        if let Some(error) = &outcome.image_lost {
+            self.lost_image(number, error);
+        }
         self.release_children(number, first);
         self.emit(number);
+    }
+
+    /// The words have arrived and the picture has not: nobody is held up by that, and it is told to whoever asks.
+    fn lost_image(&mut self, number: u64, error: &str) {
+        let Some(copy) = self.w.copies.get(&number) else { return };
+        let (card, to) = (copy.card, copy.to.label());
+        let reason = Reason::ImageLost { to, error: error.to_owned() };
+        self.audit("sereno", "image.lost", &format!("card:{card}"), json!({ "reason": reason }));
     }
 
     fn try_again(&mut self, number: u64, outcome: &SendOutcome, error: &str, after: Option<Span>, uncertain: bool) {

@@ -297,10 +297,13 @@ pub struct CostView {
     pub total_cents: i64,
     /// Groupings such as by model and by agent.
     pub groups: Vec<CostGroup>,
-    /// Cost in equal slices of that time, oldest first.
+    /// Cost in slices of that time, oldest first.
     pub slices: Vec<Micros>,
-    /// Length of a slice.
+    /// Length of a slice; the first and the last may be shorter.
     pub slice: Span,
+    /// When each slice begins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edges: Vec<Ts>,
     /// Cost of the last hour.
     pub last_hour: Micros,
     /// Sum of reported minus computed cost of current sessions, where both are known.

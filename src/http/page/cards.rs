@@ -54,6 +54,9 @@ pub fn draw(door: &Shared, visitor: &Visitor, row: &FeedRow) -> Drawn {
         due.map_or_else(String::new, |due| due.0.to_string()),
     );
     body.push_str(&html(&out.doc).replacen("<h3>", &format!("<h3 id=\"title-{}\">", copy.number), 1));
+    if let Some(picture) = &out.picture {
+        body.push_str(&picture.svg());
+    }
     if !out.buttons.is_empty() {
         body.push_str("<div class=\"buttons\" role=\"group\">");
         for button in &out.buttons {

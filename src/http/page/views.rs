@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -14,17 +15,19 @@ use super::super::problem::Problem;
 use super::html;
 use super::session::{self, Visitor};
 use super::stream::{self, Summary};
+use crate::core::calendar::{Unit, begins};
+use crate::core::chart::{Begin, Chart, Course, Each, Panel, Slice};
 use crate::core::command::CATALOGUE;
 use crate::core::message::AgentRow;
 use crate::core::money::{self, Micros, Sums};
+use crate::core::status::Status;
 use crate::core::time::{Span, Ts, zone};
+use crate::render::chart;
 
 /// Agents that the view lists.
 const AGENTS: i64 = 500;
 /// An agent that was not heard of for longer is not listed.
 const LISTED: Span = Span::days(2);
-/// Bars of the day line.
-const HOURS: i64 = 24;
 
 /// Asked for in place: only what the view holds.
 fn is_fragment(headers: &HeaderMap) -> bool {
@@ -47,6 +50,8 @@ macro_rules! view {
 #[derive(Serialize)]
 struct AgentsPage {
     head: Summary,
+    /// How many there are in each state, as a drawing; empty when there are none.
+    states: String,
     rows: Vec<AgentLine>,
 }
 
@@ -75,9 +80,17 @@ pub async fn agents(State(door): State<Shared>, headers: HeaderMap) -> Result<Re
                 &b.who.name,
             ))
         });
+        let states = states(&rows, &visitor);
         let rows = rows.into_iter().map(|row| line(row, &visitor)).collect();
-        AgentsPage { head: stream::summary(&door, &visitor).await?, rows }
+        AgentsPage { head: stream::summary(&door, &visitor).await?, states, rows }
     })
+}
+
+fn states(rows: &[AgentRow], visitor: &Visitor) -> String {
+    let count = |status: Status| u32::try_from(rows.iter().filter(|row| row.status == status).count()).unwrap_or(0);
+    let counts: Vec<(Status, u32)> = Status::ALL.into_iter().map(|status| (status, count(status))).collect();
+    let chart = Chart::of_agents(&counts);
+    chart.map_or_else(String::new, |chart| chart::picture(&chart, visitor.lang, &visitor.tz).svg())
 }
 
 fn line(row: AgentRow, visitor: &Visitor) -> AgentLine {
@@ -97,18 +110,11 @@ fn line(row: AgentRow, visitor: &Visitor) -> AgentLine {
 struct CostPage {
     head: Summary,
     total: String,
-    hours: Vec<Hour>,
+    /// The day as a drawing; empty when it has cost nothing.
+    day: String,
     groups: Vec<Group>,
     unpriced: u64,
     calls: u64,
-}
-
-/// A bar of the day line.
-#[derive(Serialize)]
-struct Hour {
-    x: i64,
-    height: i64,
-    label: String,
 }
 
 #[derive(Serialize)]
@@ -151,7 +157,7 @@ pub async fn cost(State(door): State<Shared>, headers: HeaderMap) -> Result<Resp
         CostPage {
             head: stream::summary(&door, &visitor).await?,
             total: total.cost.to_string(),
-            hours: hours(&rows, now.start_of_day(&zone), &visitor),
+            day: day(&rows, (now, &zone), total.cost, &visitor),
             groups: vec![by_model, by_agent, by_task],
             unpriced: total.unpriced,
             calls: total.calls,
@@ -180,24 +186,25 @@ fn group(by: &'static str, rows: &[CostRow], name: impl Fn(&CostRow) -> String) 
     Group { by, rows: lines.collect() }
 }
 
-/// Cost of each hour of the day, as bars of at most 48 units.
-fn hours(rows: &[CostRow], midnight: Ts, visitor: &Visitor) -> Vec<Hour> {
-    let mut sums = vec![Micros(0); usize::try_from(HOURS).unwrap_or(24)];
-    for (at, .., used) in rows {
-        let hour = at.since(midnight).0 / Span::hours(1).0;
-        if let Some(sum) = usize::try_from(hour).ok().and_then(|hour| sums.get_mut(hour)) {
-            *sum += used.cost;
-        }
-    }
-    let top = sums.iter().map(|m| m.0).max().unwrap_or(0).max(1);
-    (0..HOURS)
-        .zip(sums)
-        .map(|(hour, sum)| Hour {
-            x: hour * 10,
-            height: (i128::from(sum.0.max(0)) * 48 / i128::from(top)).try_into().unwrap_or(0),
-            label: format!("{} {sum}", html::clock(midnight.plus(Span::hours(hour)), &visitor.tz)),
-        })
-        .collect()
+/// Cost of each hour of the day, also of those that are still to come, as a drawing.
+fn day(rows: &[CostRow], (now, zone): (Ts, &TimeZone), total: Micros, visitor: &Visitor) -> String {
+    let midnight = now.start_of_day(zone);
+    let end = begins(Unit::Day.next_first_day(now.zoned(zone).date()), zone);
+    let hours = std::iter::successors(Some(midnight), |hour| Some(hour.plus(Span::hours(1))));
+    let slice = |from: Ts| {
+        let until = from.plus(Span::hours(1));
+        let costs = rows.iter().filter(|(at, ..)| (from..until).contains(at)).map(|(.., used)| used.cost);
+        Slice { from: Begin::At(from), cost: costs.sum() }
+    };
+    let course = Course {
+        cents: total.cents(),
+        each: Each::Time(Span::hours(1)),
+        slices: hours.take_while(|hour| *hour < end).map(slice).collect(),
+        open: false,
+        last_hour: None,
+    };
+    let chart = Chart { panels: vec![Panel::Course(course)] };
+    if total > Micros(0) { chart::picture(&chart, visitor.lang, &visitor.tz).svg() } else { String::new() }
 }
 
 #[derive(Serialize)]

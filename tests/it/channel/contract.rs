@@ -144,6 +144,7 @@ pub fn message(target: &str, doc: Doc) -> Outgoing {
         lang: Lang::En,
         target: target.to_owned(),
         doc,
+        picture: None,
         buttons: Vec::new(),
         silent: false,
         under: None,

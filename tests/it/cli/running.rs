@@ -21,7 +21,7 @@ async fn home() -> Home {
     for row in store.claim("courier", engine.clock.now(), Span::mins(1), 100).await.unwrap() {
         let ClaimedWork::Deliver { card, .. } = row.work else { continue };
         let result = SendResult::Rejected { error: "no such place".into() };
-        let outcome = SendOutcome { id: row.id, attempt: row.attempt, version: card.version, result };
+        let outcome = SendOutcome::new(&row.id, row.attempt, card.version, result);
         engine.log.append_one(NewInput::unkeyed(Body::Sent(outcome))).await.unwrap();
     }
     engine.stop().await;

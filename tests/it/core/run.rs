@@ -136,7 +136,7 @@ impl Run {
                 before.push(told);
             }
         }
-        self.sim.input(Body::Sent(SendOutcome { id: id.into(), attempt: 1, version, result }));
+        self.sim.input(Body::Sent(SendOutcome::new(id, 1, version, result)));
         if self.sim.world.copies.get(&copy).is_some_and(|c| c.dead.is_some()) {
             self.given_up.insert(copy);
         }

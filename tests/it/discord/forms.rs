@@ -22,6 +22,8 @@ pub struct Message {
     pub under: Option<u64>,
     /// Only whoever asked sees it.
     pub private: bool,
+    /// A picture, with what it shows in words.
+    pub picture: Option<(Vec<u8>, String)>,
     /// What it said before each edit.
     pub history: Vec<String>,
     /// As it was sent.
@@ -55,6 +57,7 @@ impl Message {
         self.history.push(std::mem::replace(&mut self.text, new.text));
         self.markup = new.markup;
         self.buttons = new.buttons;
+        self.picture = new.picture.or(self.picture.take());
         self.form = new.form;
     }
 
@@ -81,8 +84,8 @@ fn bounded(path: &str, text: &str, most: usize) -> Result<(), Refusal> {
 pub fn message(form: &Value, flags: u64) -> Result<Message, Refusal> {
     assert_eq!(form["allowed_mentions"], json!({ "parse": [] }), "nobody may be mentioned: {form}");
     assert_eq!(form["flags"].as_u64().unwrap_or(0) & !flags, 0, "{form}");
-    let known =
-        ["allowed_mentions", "components", "content", "embeds", "enforce_nonce", "flags", "message_reference", "nonce"];
+    let known = ["allowed_mentions", "components", "content", "embeds", "enforce_nonce", "flags", "message_reference"];
+    let known: Vec<&str> = known.into_iter().chain(["attachments", "file", "nonce"]).collect();
     let unknown = form.as_object().unwrap().keys().find(|key| !known.contains(&key.as_str()));
     assert_eq!(unknown, None);
     let content = form["content"].as_str().unwrap_or_default();
@@ -93,7 +96,9 @@ pub fn message(form: &Value, flags: u64) -> Result<Message, Refusal> {
         let description = embed["description"].as_str().unwrap();
         bounded("embeds.0.description", description, 4096)?;
         assert!(embed["color"].as_u64().unwrap() < 1 << 24);
-        assert_eq!(embed.as_object().unwrap().len(), 2, "{embed}");
+        let image = embed.get("image");
+        assert_eq!(embed.as_object().unwrap().len(), 2 + usize::from(image.is_some()), "{embed}");
+        assert!(image.is_none_or(|image| image["url"] == "attachment://chart.png" && form["file"].is_object()));
         total += utf16_len(description);
         texts.push(description.to_owned());
     }
@@ -109,9 +114,22 @@ pub fn message(form: &Value, flags: u64) -> Result<Message, Refusal> {
         text: parsed.iter().map(|parsed| parsed.text.as_str()).collect::<Vec<_>>().join("\n"),
         markup: parsed.into_iter().flat_map(|parsed| parsed.markup).collect(),
         buttons: buttons(form)?,
+        picture: picture(form)?,
         form: form.clone(),
         ..Message::default()
     })
+}
+
+fn picture(form: &Value) -> Result<Option<(Vec<u8>, String)>, Refusal> {
+    if form["file"].is_null() {
+        assert!(form.get("attachments").is_none(), "{form}");
+        return Ok(None);
+    }
+    let about = &form["attachments"][0];
+    assert_eq!((about["id"].as_u64(), about["filename"].as_str()), (Some(0), Some("chart.png")));
+    let words = about["description"].as_str().unwrap();
+    bounded("attachments.0.description", words, 1024)?;
+    Ok(Some((crate::multipart::picture(&form["file"]), words.to_owned())))
 }
 
 fn buttons(form: &Value) -> Result<Vec<(String, String)>, Refusal> {

@@ -12,6 +12,7 @@ mod hostile;
 mod judged;
 mod markdown;
 mod people;
+mod pictures;
 mod receiving;
 mod serve;
 mod verdicts;

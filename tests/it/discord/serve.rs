@@ -59,10 +59,14 @@ async fn answer(fake: Fake, request: Request<Incoming>) -> Answer {
     let header = |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
     assert!(header("user-agent").starts_with("DiscordBot ("), "Discord refuses other names");
     assert_eq!(header("host"), "discord.com");
-    let authorization = header("authorization");
+    let (authorization, kind) = (header("authorization"), header("content-type"));
     let call = format!("{} {path}", request.method());
     let body = request.into_body().collect().await.map_err(|_| Cut)?.to_bytes();
-    let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+    let body = match boundary_of(&kind) {
+        _ if body.is_empty() => Value::Null,
+        Some(boundary) => with_file(crate::multipart::form(&body, boundary)),
+        None => serde_json::from_slice(&body).unwrap(),
+    };
     fake.change(|memory| memory.calls.push((call.clone(), body.clone())));
     if !fake.knows(&authorization) {
         return Ok(refuse(&Refusal::new(401, 0, "401: Unauthorized")));
@@ -82,6 +86,18 @@ async fn answer(fake: Fake, request: Request<Incoming>) -> Answer {
             Err(Cut)
         }
     }
+}
+
+/// What stands between the parts of a form.
+fn boundary_of(kind: &str) -> Option<&str> {
+    kind.strip_prefix("multipart/form-data; boundary=")
+}
+
+/// What a form says, with its file.
+fn with_file(form: Value) -> Value {
+    let mut body: Value = serde_json::from_str(form["payload_json"].as_str().unwrap()).unwrap();
+    body["file"] = form["files[0]"].clone();
+    body
 }
 
 fn carry_out(fake: &Fake, call: &str, body: &Value) -> Response<Full<Bytes>> {

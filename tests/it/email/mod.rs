@@ -6,6 +6,7 @@ mod goldens;
 mod headers;
 pub mod links;
 mod maildev;
+mod pictures;
 pub mod post;
 mod stories;
 mod verdicts;

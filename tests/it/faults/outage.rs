@@ -201,11 +201,14 @@ async fn nothing_goes_to_a_conversation_that_asked_to_wait() {
             scene.event(json!({ "type": "task.completed", "agent": { "id": "a" }, "task": task })).await;
             scene.settle().await;
         }
-        let calls = || fake.memory().calls.iter().filter(|(method, _)| method == "sendmessage").count();
-        let asked = calls();
+        let calls = || -> Vec<serde_json::Value> {
+            let sent = |(method, said): &(String, serde_json::Value)| (method == "sendmessage").then(|| said.clone());
+            fake.memory().calls.iter().filter_map(sent).collect()
+        };
+        let asked = calls().len();
         let window = i64::from(seconds).min(15 * 60);
         scene.advance(Span(window * 1000 - 1)).await;
-        assert_eq!(calls(), asked, "asked to wait {seconds} s");
+        assert!(calls().len() == asked, "asked to wait {seconds} s: {:#?}", &calls()[asked..]);
         scene.advance(Span::mins(5)).await;
         assert_eq!(fake.chat(77).len(), before + 2, "asked to wait {seconds} s");
     }

@@ -1,5 +1,6 @@
 //! What people read: every template with content from real runs, in every language and dialect.
 
+pub mod charts;
 mod dialects;
 mod goldens;
 mod parity;

@@ -111,6 +111,7 @@ fn reasons() -> Vec<Reason> {
         R::SendRetried { to: to(), error: text(), due: at, uncertain: true },
         R::SendRetried { to: to(), error: text(), due: at, uncertain: false },
         R::SendDead { to: to(), error: text() },
+        R::ImageLost { to: to(), error: text() },
         R::Held { to: to() },
         R::TargetMoved { from: to(), to: "tg:78".into() },
         R::FellBack { from: to(), to: "page:ana".into() },

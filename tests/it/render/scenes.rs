@@ -94,7 +94,7 @@ fn outage() -> Vec<Scene> {
     for id in rows(&sim).into_iter().take(6) {
         let error = "Telegram cannot be reached".to_owned();
         let result = SendResult::Retry { error, after: None, uncertain: false };
-        sim.input(Body::Sent(SendOutcome { id, attempt: 1, version: 1, result }));
+        sim.input(Body::Sent(SendOutcome::new(&id, 1, 1, result)));
     }
     scenes.push(said("status-unreachable", &mut sim, "/status"));
     sim.advance(Span::mins(7));

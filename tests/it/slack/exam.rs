@@ -14,7 +14,7 @@ fn told(exam: &Exam) -> Vec<(Grade, &str)> {
 #[tokio::test]
 async fn a_look_says_where_the_app_is_and_what_it_may() {
     let fake = Fake::start().await;
-    let good = [(Grade::Good, "in crew as @sereno"), (Grade::Good, "7 scopes, all that are needed")];
+    let good = [(Grade::Good, "in crew as @sereno"), (Grade::Good, "8 scopes, all that are needed")];
     let exam = adapter_at(&fake.url(), Way::Pushed(SIGNING.into())).examine().await;
     assert_eq!(told(&exam), good);
     let exam = adapter(&fake).examine().await;

@@ -54,6 +54,26 @@ impl Message {
     }
 }
 
+/// A file on its way.
+#[derive(Clone, Debug, Default)]
+pub struct Upload {
+    pub id: String,
+    pub alt: String,
+    length: usize,
+    /// Its bytes, once they have come.
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// A file that everybody in a channel sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    pub channel: String,
+    pub thread: Option<String>,
+    pub title: String,
+    pub alt: String,
+    pub png: Vec<u8>,
+}
+
 /// What is sent to an open socket.
 pub enum Wire {
     Text(String),
@@ -74,6 +94,10 @@ pub struct Memory {
     pub acks: Vec<String>,
     /// Method and parameters of each request that was read.
     pub calls: Vec<(String, Value)>,
+    /// Files by the end of the address to which they go.
+    pub uploads: BTreeMap<String, Upload>,
+    /// Files that were shared, in order.
+    pub shared: Vec<Shared>,
     /// How many connections said hello.
     pub hellos: usize,
     /// The bot may read the past of channels.
@@ -235,7 +259,7 @@ impl Fake {
 
     /// Carries out a method; the error is Slack's code.
     pub(super) fn carry_out(&self, method: &str, bearer: &str, params: &Value) -> Result<Value, String> {
-        let sockets = self.sockets;
+        let (sockets, address) = (self.sockets, self.address);
         self.change(|memory| {
             memory.calls.push((method.to_owned(), params.clone()));
             let wanted = if method == "apps.connections.open" { APP } else { BOT };
@@ -252,6 +276,8 @@ impl Fake {
                 "bots.info" => Ok(json!({ "bot": { "id": "B1", "app_id": "A1", "name": "sereno" } })),
                 "apps.connections.open" => Ok(json!({ "url": format!("ws://{sockets}/link/?ticket=t1&app_id=A1") })),
                 "chat.postMessage" => memory.post(params),
+                "files.getUploadURLExternal" => memory.place(params, address),
+                "files.completeUploadExternal" => memory.complete(params),
                 "chat.update" => memory.update(params),
                 "chat.postEphemeral" => memory.whisper(params),
                 "views.open" => memory.open(params),
@@ -306,6 +332,49 @@ impl Memory {
         let ts = message.ts.clone();
         self.channels.entry(channel.clone()).or_default().push(message);
         Ok(json!({ "channel": channel, "ts": ts, "message": { "ts": ts, "bot_id": "B1", "text": params["text"] } }))
+    }
+
+    /// A place for a file of a length that is told beforehand.
+    fn place(&mut self, params: &Value, address: SocketAddr) -> Result<Value, String> {
+        let length = word(params, "length").parse().map_err(|_| "invalid_arguments")?;
+        if word(params, "filename").is_empty() || length == 0 {
+            return Err("invalid_arguments".into());
+        }
+        let (number, alt) = (self.next(), word(params, "alt_txt").to_owned());
+        let (name, id) = (format!("CwABAAAA{number}"), format!("F{number:08}"));
+        let url = format!("http://{address}/upload/v1/{name}");
+        self.uploads.insert(name, Upload { id: id.clone(), alt, length, bytes: None });
+        Ok(json!({ "upload_url": url, "file_id": id }))
+    }
+
+    /// Takes the bytes of a file, once and all of them.
+    pub(super) fn upload(&mut self, name: &str, bytes: &[u8]) -> bool {
+        let Some(upload) = self.uploads.get_mut(name) else { return false };
+        let fits = upload.bytes.is_none() && upload.length == bytes.len();
+        upload.bytes = fits.then(|| bytes.to_vec());
+        fits
+    }
+
+    fn complete(&mut self, params: &Value) -> Result<Value, String> {
+        let files = params["files"].as_array().ok_or("invalid_arguments")?;
+        let [file] = files.as_slice() else { return Err("invalid_arguments".into()) };
+        let channel = word(params, "channel_id").to_owned();
+        // By ID alone, and never by name or by whom it is with.
+        if !channel.starts_with(['C', 'D', 'G']) || conversation(&channel)? != channel {
+            return Err("channel_not_found".into());
+        }
+        let thread = params["thread_ts"].as_str().map(str::to_owned);
+        let is_there = |ts: &String| self.channel(&channel).iter().any(|m| m.ts == *ts && m.thread.is_none());
+        if thread.as_ref().is_some_and(|ts| !is_there(ts)) {
+            return Err("thread_not_found".into());
+        }
+        let upload = self.uploads.values().find(|upload| upload.id == word(file, "id")).ok_or("file_not_found")?;
+        let png = upload.bytes.clone().ok_or("file_not_found")?;
+        crate::multipart::checked(&png);
+        let (title, alt) = (word(file, "title").to_owned(), upload.alt.clone());
+        self.shared.push(Shared { channel, thread, title: title.clone(), alt, png });
+        // Who sees it where is not known yet when this is answered.
+        Ok(json!({ "files": [{ "id": file["id"], "title": title }] }))
     }
 
     fn update(&mut self, params: &Value) -> Result<Value, String> {

@@ -9,6 +9,7 @@ mod exam;
 pub mod fake;
 mod faults;
 mod people;
+mod pictures;
 mod pushed;
 mod receiving;
 mod serve;

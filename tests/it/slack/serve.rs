@@ -42,7 +42,8 @@ async fn answer(fake: Fake, request: Request<Incoming>) -> Answer {
     let header = |name: &str| request.headers().get(name).map_or("", |v| v.to_str().unwrap()).to_owned();
     let (kind, bearer) = (header("content-type"), header("authorization").replace("Bearer ", ""));
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let method = path.trim_start_matches("/api/").to_owned();
+    let upload = path.strip_prefix("/upload/v1/");
+    let method = upload.map_or_else(|| path.trim_start_matches("/api/").to_owned(), |_| "upload".to_owned());
     if fake.is_cut_before(&method) {
         return Err(Cut);
     }
@@ -52,6 +53,19 @@ async fn answer(fake: Fake, request: Request<Incoming>) -> Answer {
         fake.change(|memory| memory.answers.push((name.to_owned(), said)));
         return Ok(respond(200, "ok".into()));
     }
+    if let Some(name) = upload {
+        // Whoever has the address may use it; a token is nothing to show there.
+        assert_eq!((kind.as_str(), bearer.as_str()), ("image/png", ""));
+        return match fake.fault(&method) {
+            Some(Fault::Raw(status, body)) => Ok(respond(status, body.to_owned())),
+            Some(Fault::Silence) => std::future::pending().await,
+            Some(_) => Err(Cut),
+            None if fake.change(|memory| memory.upload(name, &body)) => {
+                Ok(respond(200, format!("OK - {}", body.len())))
+            }
+            None => Ok(respond(400, "no".into())),
+        };
+    }
     let params = if body.is_empty() { form(&query) } else { json_of(&kind, &body) };
     let carry_out = || match fake.carry_out(&method, &bearer, &params) {
         Ok(mut result) => {
@@ -60,7 +74,7 @@ async fn answer(fake: Fake, request: Request<Incoming>) -> Answer {
             response.headers_mut().insert("x-oauth-scopes", fake.scopes().parse().unwrap());
             response
         }
-        Err(code) => respond(200, refusal(&code)),
+        Err(code) => respond(200, refusal(&method, &code)),
     };
     match fake.fault(&method) {
         None => Ok(carry_out()),
@@ -69,7 +83,7 @@ async fn answer(fake: Fake, request: Request<Incoming>) -> Answer {
             response.headers_mut().insert("retry-after", seconds.parse().unwrap());
             Ok(response)
         }
-        Some(Fault::Code(code)) => Ok(respond(200, refusal(code))),
+        Some(Fault::Code(code)) => Ok(respond(200, refusal(&method, code))),
         Some(Fault::Raw(status, body)) => Ok(respond(status, body.to_owned())),
         Some(Fault::Silence) => std::future::pending().await,
         Some(Fault::ResetBefore) => Err(Cut),
@@ -80,10 +94,10 @@ async fn answer(fake: Fake, request: Request<Incoming>) -> Answer {
     }
 }
 
-fn refusal(code: &str) -> String {
+fn refusal(method: &str, code: &str) -> String {
     let mut body = json!({ "ok": false, "error": code });
     if code == "missing_scope" {
-        body["needed"] = json!("channels:history");
+        body["needed"] = json!(if method.starts_with("files.") { "files:write" } else { "channels:history" });
         body["provided"] = json!("chat:write");
     }
     body.to_string()

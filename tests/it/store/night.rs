@@ -98,7 +98,7 @@ impl Folding {
             for row in claimed {
                 let ClaimedWork::Deliver { copy, card, .. } = row.work else { continue };
                 let result = SendResult::Sent { receipt: format!("m{}", copy.number) };
-                let outcome = SendOutcome { id: row.id, attempt: row.attempt, version: card.version, result };
+                let outcome = SendOutcome::new(&row.id, row.attempt, card.version, result);
                 self.log.append_one(NewInput::unkeyed(Body::Sent(outcome))).await.unwrap();
             }
         }

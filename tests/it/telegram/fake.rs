@@ -28,6 +28,7 @@ const TEXT: usize = 4096;
 const CALLBACK_DATA: usize = 64;
 const BUTTONS: usize = 100;
 const ANSWER: usize = 200;
+const CAPTION: usize = 1024;
 
 /// A message of the bot as people see it.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +43,17 @@ pub struct Message {
     pub reply_to: Option<i64>,
     /// What it said before each edit.
     pub history: Vec<String>,
+}
+
+/// A photo of the bot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Photo {
+    pub chat: i64,
+    pub topic: Option<i64>,
+    pub caption: String,
+    pub reply_to: Option<i64>,
+    pub silent: bool,
+    pub png: Vec<u8>,
 }
 
 /// What somebody who tapped was told.
@@ -61,6 +73,7 @@ pub struct Memory {
     /// Address and secret.
     pub webhook: Option<(String, String)>,
     pub toasts: Vec<Toast>,
+    pub photos: Vec<Photo>,
     /// Method in lower case and parameters of each request that was read.
     pub calls: Vec<(String, Value)>,
     pub(super) updates: Vec<Value>,
@@ -266,6 +279,7 @@ impl Fake {
             }
             "setmycommands" => memory.set_commands(params),
             "sendmessage" => memory.send(params),
+            "sendphoto" => memory.photo(params),
             "editmessagetext" => memory.edit(params),
             "answercallbackquery" => memory.toast(params),
             _ => Err(Refusal::new(404, "Not Found: method not found")),
@@ -313,6 +327,30 @@ impl Memory {
         let answer = bot_message(chat, &message);
         self.chats.entry(chat).or_default().push(message);
         Ok(answer)
+    }
+
+    /// A photo, which comes as a form whose fields are all texts.
+    fn photo(&mut self, params: &Value) -> Result<Value, Refusal> {
+        let chat = self.reachable(params)?;
+        let caption = params["caption"].as_str().unwrap_or_default().to_owned();
+        if utf16_len(&caption) > CAPTION {
+            return Err(Refusal::bad("message caption is too long"));
+        }
+        let number = |key: &str| params[key].as_str().map(|text| text.parse::<i64>().unwrap());
+        let topic = number("message_thread_id");
+        if topic.is_some() && chat > 0 {
+            return Err(Refusal::bad("message thread not found"));
+        }
+        let reply: Value = serde_json::from_str(params["reply_parameters"].as_str().unwrap()).unwrap();
+        let wanted = reply["message_id"].as_i64();
+        let reply_to = wanted.filter(|id| self.chat(chat).iter().any(|m| m.id == *id));
+        if reply_to != wanted && reply["allow_sending_without_reply"] != true {
+            return Err(Refusal::bad("message to be replied not found"));
+        }
+        let png = crate::multipart::picture(&params["photo"]);
+        let silent = params["disable_notification"] == "true";
+        self.photos.push(Photo { chat, topic, caption, reply_to, silent, png });
+        Ok(json!({ "message_id": self.next_id(), "date": 1_795_165_200, "chat": { "id": chat } }))
     }
 
     fn edit(&mut self, params: &Value) -> Result<Value, Refusal> {

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 
 use super::fake::Fake;
 use super::faults::{Fault, Refusal};
+use crate::multipart::form;
 
 /// The connection is cut without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -68,18 +69,6 @@ async fn answer(fake: Fake, request: Request<Incoming>) -> Answer {
 
 fn json(body: &[u8]) -> Value {
     if body.is_empty() { json!({}) } else { serde_json::from_slice(body).unwrap() }
-}
-
-/// A form with fields of text, as methods that could carry a file are sent.
-fn form(body: &[u8], boundary: &str) -> Value {
-    let text = std::str::from_utf8(body).unwrap();
-    let mut params = json!({});
-    for part in text.split(&format!("--{boundary}")) {
-        let Some((head, value)) = part.split_once("\r\n\r\n") else { continue };
-        let (_, name) = head.split_once("name=\"").unwrap();
-        params[name.split('"').next().unwrap()] = json!(value.trim_end());
-    }
-    params
 }
 
 async fn carry_out(fake: &Fake, method: &str, params: &Value) -> Answer {

@@ -43,12 +43,14 @@ test('agents and costs are answered as cards', async () => {
 test('agents and costs have views of their own', async () => {
   await ana.page.getByRole('link', { name: 'Agents', exact: true }).click();
   await ana.page.locator('.agents li', { hasText: 'Debugger' }).getByText('$0.45').waitFor();
+  await ana.page.getByRole('img', { name: 'Agents by state' }).waitFor();
   await sereno.report(question('Debugger', 'pytest tests/'));
   await ana.page.locator('.agents li', { hasText: 'waiting for you' }).getByText('pytest tests/').waitFor();
   await ana.page.getByRole('link', { name: 'Cost', exact: true }).click();
   await ana.page.getByRole('heading', { name: 'Cost · today $1.85' }).waitFor();
-  assert.equal(await ana.page.locator('.day rect').count(), 24);
-  assert.equal(await ana.page.locator('.day rect:not(.rail)').count(), 1);
+  const day = ana.page.getByRole('img', { name: 'Cost per hour' });
+  assert.equal(await day.locator('rect.fill').count(), 1);
+  assert.match(await day.locator('desc').textContent(), /^Cost per hour: \$1\.85 in all; most \$1\.85 \(\d\d:00\)\.$/);
   const rows = await ana.page.locator('table.costs').nth(1).locator('tbody tr').allInnerTexts();
   assert.deepEqual(rows.map((row) => row.split(/\s+/)), [['Architect', '$1.40', '76%'], ['Debugger', '$0.45', '24%']]);
   await ana.page.getByRole('link', { name: 'Agents', exact: true }).click();

@@ -2,21 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
+
 use super::super::{Answer, Call};
 use super::budget;
-use super::period::{period, start_of_today};
+use super::period::{own_zone, period, start_of_today};
 use crate::core::arena::Ix;
+use crate::core::calendar::{Unit, begins};
 use crate::core::message::{Content, CostGroup, CostRow, CostView};
 use crate::core::money::{self, Micros, Sums};
 use crate::core::reason::Reason;
 use crate::core::step::Fold;
 use crate::core::time::{Span, Ts};
-use crate::core::world::{Agent, CellKey, Task};
+use crate::core::world::{Agent, CellKey, QUARTER, Task};
 
 /// The most rows of a grouping; the rest is summed up in a last one.
 const MAX_ROWS: usize = 8;
-/// In how many slices a period is shown.
-const SLICES: i64 = 12;
+/// How long a slice of a period may be, the shortest first: as finely as one line shows. Longer ones are days.
+const SLICES: [Span; 5] = [QUARTER, Span::mins(30), Span::hours(1), Span::hours(2), Span::hours(3)];
+/// The most slices in which a period is shown, if they are shorter than a day.
+const MOST_SLICES: i64 = 24;
 
 /// Cost since midnight, by the zone of whoever asks.
 pub fn today(f: &Fold<'_>, call: &Call) -> Micros {
@@ -39,7 +44,12 @@ pub fn cost(f: &mut Fold<'_>, call: &Call) -> Result<Answer, Reason> {
         total += **sums;
     }
     let groups = groups(f, call, &cells, agent, task)?;
-    let (slices, slice) = slices(&cells, period.from, f.at);
+    let (edges, slice) = edges(period.from, f.at, &own_zone(f, call));
+    let mut slices = vec![Micros(0); edges.len()];
+    for (key, used) in &cells {
+        let place = edges.partition_point(|edge| *edge <= key.at).saturating_sub(1);
+        slices[place] += used.cost;
+    }
     let last_hour = cells.iter().filter(|(key, _)| key.at > f.at.minus(Span::hours(1)));
     let sessions = f.w.sessions.iter().filter(|(_, s)| agent.is_none_or(|a| s.agent == a));
     let everything = period.name == "today" && agent.is_none() && task.is_none();
@@ -52,6 +62,7 @@ pub fn cost(f: &mut Fold<'_>, call: &Call) -> Result<Answer, Reason> {
         groups,
         slices,
         slice,
+        edges,
         last_hour: last_hour.map(|(_, sums)| sums.cost).sum(),
         difference: sessions.map(|(_, s)| s.difference).sum::<Micros>().worth_telling(),
         filter: filter(f, agent, task),
@@ -119,16 +130,16 @@ fn group(f: &Fold<'_>, by: &str, cells: &[(&CellKey, &Sums)]) -> CostGroup {
     }
 }
 
-/// Cost in slices of whole quarters of an hour, oldest first.
-fn slices(cells: &[(&CellKey, &Sums)], from: Ts, now: Ts) -> (Vec<Micros>, Span) {
-    let quarter = crate::core::world::QUARTER.0;
-    let quarters = (now.since(from).0 + quarter) / quarter;
-    let slice = Span(((quarters + SLICES - 1) / SLICES).max(1) * quarter);
-    let count = usize::try_from(now.since(from).0 / slice.0 + 1).unwrap_or(1).min(64);
-    let mut sums = vec![Micros(0); count];
-    for (key, used) in cells {
-        let place = usize::try_from(key.at.since(from).0 / slice.0).unwrap_or(0).min(count - 1);
-        sums[place] += used.cost;
-    }
-    (sums, slice)
+/// When slices of a period begin, and how long they are: at whole hours or days of whoever asks.
+fn edges(from: Ts, now: Ts, zone: &TimeZone) -> (Vec<Ts>, Span) {
+    let midnight = from.start_of_day(zone);
+    let length = SLICES.into_iter().find(|slice| now.since(from).0 <= slice.0 * MOST_SLICES);
+    let marks: Vec<Ts> = match length {
+        Some(length) => std::iter::successors(Some(midnight), |mark| Some(mark.plus(length)))
+            .skip_while(|mark| *mark <= from)
+            .take_while(|mark| *mark < now)
+            .collect(),
+        None => Unit::Day.between(from, now, zone).skip(1).map(|date| begins(date, zone)).collect(),
+    };
+    (std::iter::once(from).chain(marks).collect(), length.unwrap_or(Span::days(1)))
 }

@@ -1,5 +1,7 @@
 //! The time that a command asks about: today on the clock of whoever asks, or the last so many hours or days.
 
+use jiff::tz::TimeZone;
+
 use super::super::Call;
 use crate::core::reason::Reason;
 use crate::core::step::Fold;
@@ -16,11 +18,15 @@ pub struct Period {
     pub from: Ts,
 }
 
+/// The clock of whoever asks.
+pub fn own_zone(f: &Fold<'_>, call: &Call) -> TimeZone {
+    let person = f.w.policy.people.get(&call.who.person);
+    zone(person.map_or(f.w.policy.tz.as_str(), |p| p.tz.as_str())).unwrap_or(TimeZone::UTC)
+}
+
 /// Midnight, on the clock of whoever asks.
 pub fn start_of_today(f: &Fold<'_>, call: &Call) -> Ts {
-    let person = f.w.policy.people.get(&call.who.person);
-    let name = person.map_or(f.w.policy.tz.as_str(), |p| p.tz.as_str());
-    zone(name).map_or(f.at.minus(Span::days(1)), |zone| f.at.start_of_day(&zone))
+    f.at.start_of_day(&own_zone(f, call))
 }
 
 /// What a line asks about: `today` or a span, wherever it stands, and `standard` without either.
