@@ -60,6 +60,11 @@ enum Mark {
     Text(Line),
 }
 
+/// Where the middle of an outline runs: it is 1.6 pixels thick, and stands on its foot.
+fn outlined([x, y, wide, high, round]: [Tenths; 5]) -> [Tenths; 5] {
+    [x + 8, y + 8, (wide - 16).max(1), (high - 8).max(1), round]
+}
+
 /// A line of text. Hostile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Line {

@@ -1,9 +1,8 @@
 //! Forms that hold files, as platforms read them.
 
-use serde_json::{Value, json};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 
 /// A form as a value: a field is its text, a file its name, kind and bytes in base64.
 pub fn form(body: &[u8], boundary: &str) -> Value {

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use tiny_skia::{Color, FillRule, Paint as Fill, Path, PathBuilder, Pixmap, Stroke, Transform};
 use ttf_parser::{Face, GlyphId, OutlineBuilder};
 
-use super::{Anchor, Ground, Line, Mark, Paint, Picture, Tenths, WIDTH};
+use super::{Anchor, Ground, Line, Mark, Paint, Picture, Tenths, WIDTH, outlined};
 
 /// Pixels of a picture for each of its drawing.
 const SCALE: f32 = 2.0;
@@ -31,8 +31,8 @@ impl Picture {
                 Mark::Bar(place, paint) => {
                     fill(&mut canvas, &rounded(*place)?, ground, *paint);
                 }
-                Mark::Frame([x, y, w, h, r], paint) => {
-                    let path = rounded([x + 8, y + 8, (w - 16).max(1), (h - 8).max(1), *r])?;
+                Mark::Frame(place, paint) => {
+                    let path = rounded(outlined(*place))?;
                     let stroke = Stroke { width: 1.6 * SCALE, ..Stroke::default() };
                     canvas.stroke_path(&path, &painted(ground, *paint), &stroke, Transform::identity(), None);
                 }
@@ -68,9 +68,9 @@ fn pixels(tenths: Tenths) -> f32 {
 }
 
 fn rounded(place: [Tenths; 5]) -> Option<Path> {
-    let [x, y, w, h, r] = place.map(pixels);
-    let r = r.min(w / 2.0).min(h / 2.0);
-    let (right, foot) = (x + w, y + h);
+    let [x, y, wide, high, round] = place.map(pixels);
+    let r = round.min(wide / 2.0).min(high / 2.0);
+    let (right, foot) = (x + wide, y + high);
     let mut path = PathBuilder::new();
     path.move_to(x + r, y);
     path.line_to(right - r, y);

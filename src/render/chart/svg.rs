@@ -1,6 +1,6 @@
 //! A drawing as SVG: shapes and texts with classes by which a page paints them, and with colours where nobody does.
 
-use super::{Anchor, Ground, Line, Mark, Paint, Picture, Tenths, WIDTH};
+use super::{Anchor, Ground, Line, Mark, Paint, Picture, Tenths, WIDTH, outlined};
 use crate::render::escape_html;
 
 impl Picture {
@@ -17,9 +17,8 @@ impl Picture {
         for mark in &self.marks {
             out.push_str(&match mark {
                 Mark::Bar(place, paint) => format!("<rect{} {}/>", shape(*place), filled(*paint)),
-                Mark::Frame([x, y, w, h, r], paint) => {
-                    // The outline lies on the edge, half of it inside.
-                    let place = shape([x + 8, y + 8, (w - 16).max(1), (h - 8).max(1), *r]);
+                Mark::Frame(place, paint) => {
+                    let place = shape(outlined(*place));
                     let (class, colour) = (class(*paint), hex(*paint));
                     format!(
                         "<rect class=\"{class}-edge\"{place} fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.6\"/>"
@@ -34,9 +33,10 @@ impl Picture {
     }
 }
 
-fn shape([x, y, w, h, r]: [Tenths; 5]) -> String {
-    let round = if r > 0 { format!(" rx=\"{}\"", pixels(r)) } else { String::new() };
-    format!(" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"{round}", pixels(x), pixels(y), pixels(w), pixels(h))
+fn shape(place: [Tenths; 5]) -> String {
+    let [x, y, wide, high, round] = place.map(pixels);
+    let round = if round == "0" { String::new() } else { format!(" rx=\"{round}\"") };
+    format!(" x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"{high}\"{round}")
 }
 
 fn text(line: &Line) -> String {
