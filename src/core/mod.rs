@@ -24,6 +24,7 @@ pub mod calendar;
 pub mod command;
 pub mod control;
 pub mod delivery;
+pub mod device;
 pub mod digest;
 pub mod event;
 pub mod gap;

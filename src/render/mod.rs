@@ -33,7 +33,7 @@ pub use discord::{DiscordText, discord, discord_escape};
 pub use html::{escape as escape_html, html};
 #[cfg(feature = "email")]
 pub use mail::{Link, mail, mail_text};
-pub use plain::plain;
+pub use plain::{Shown, plain, plain_within};
 pub use slack::{escape_slack, slack, slack_plain};
 pub use telegram::telegram;
 pub use words::Words;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod api;
+mod apprise;
 mod binary;
 mod channel;
 mod cli;
@@ -17,7 +18,10 @@ mod email;
 mod faults;
 mod intake;
 mod models;
+mod ntfy;
 mod page;
+mod program;
+mod push;
 mod real;
 mod render;
 mod replicas;
@@ -29,3 +33,4 @@ mod sim;
 mod slack;
 mod store;
 mod telegram;
+mod webhook;
