@@ -2,6 +2,7 @@
 
 mod alarm;
 mod backups;
+mod devices;
 mod heartbeat;
 mod parts;
 mod retention;
@@ -19,6 +20,7 @@ use crate::channel::token::Tokens;
 use crate::channel::web::WebChannel;
 use crate::clock::{Sources, random_hex, within};
 use crate::config::{Config, ConfigError};
+use crate::core::device::PUSH;
 use crate::core::input::Body;
 use crate::core::reason::Reason;
 use crate::core::time::Span;
@@ -91,7 +93,7 @@ impl App {
         let handle = metrics_handle();
         let runtimes = Arc::new(build_runtimes(config)?);
         let page = Arc::new(WebChannel::default());
-        let channels = Arc::new(build_channels(config, page.clone())?);
+        let mut channels = build_channels(config, page.clone())?;
         let store = Store::open_with(&config.store_url()?, config.direct_url()?.as_deref()).await?;
         let keeper = Keeper::start(store.clone(), sources.clone(), config.lease(), config.policy.clone());
         let (keeper, log, progress) = Box::pin(keeper).await?;
@@ -99,6 +101,9 @@ impl App {
         let (engine_stopper, engine_stop) = Stopper::new();
         let engine = (engine_stopper, tokio::spawn(keeper.run(engine_stop)));
         let tokens = tokens(&store, &sources).await?;
+        let push = Arc::new(devices::push(config, &store, &sources).await?);
+        channels.insert(PUSH.to_owned(), push.clone());
+        let channels = Arc::new(channels);
         let health = Arc::new(Health::new(sources.now()));
         let (front_stopper, front_stop) = Stopper::new();
         let (back_stopper, back_stop) = Stopper::new();
@@ -110,6 +115,7 @@ impl App {
             runtimes: runtimes.clone(),
             channels: channels.clone(),
             page: (crate::config::PAGE.to_owned(), page),
+            push,
             tokens: tokens.clone(),
             progress: progress.clone(),
             health: health.clone(),

@@ -285,6 +285,7 @@ impl Courier {
         let mut out = debug_span!("render", card = card.number)
             .in_scope(|| draw::outgoing(&policy, &self.tokens, copy, card, now));
         id.clone_into(&mut out.id);
+        out.now = self.sources.wall();
         out.under = under;
         out.again = attempt > 1;
         out

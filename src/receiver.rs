@@ -190,6 +190,7 @@ impl Receiver {
             text: incoming.text.clone(),
             tap,
             origin: Some(origin.clone()),
+            device: None,
         })
     }
 

@@ -5,8 +5,10 @@
 
 use std::collections::HashMap;
 
-use crate::channel::Outgoing;
+use crate::channel::{About, Outgoing};
+use crate::core::delivery::Class;
 use crate::core::message::{Content, NoticeView};
+use crate::core::policy::Severity;
 use crate::core::reason::Reason;
 use crate::core::route::{self, Destination};
 use crate::core::time::{Span, Ts};
@@ -72,6 +74,8 @@ pub async fn tell(door: &Shared, reason: Reason) {
             copy: 0,
             version: 0,
             at: now,
+            now: door.sources.wall(),
+            about: About { class: Class::Critical, severity: Some(Severity::Critical), ..About::default() },
             lang: reader.lang,
             target: to.target.clone(),
             doc,

@@ -8,14 +8,19 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use crate::channel::Channel;
+use crate::channel::apprise::{self, Apprise};
 use crate::channel::log::LogChannel;
+use crate::channel::ntfy::{self, Login, Ntfy};
 use crate::channel::web::WebChannel;
+use crate::channel::webhook::{self, Webhook};
 use crate::config::{self, Address, ChannelKind, Config, ConfigError, Fault, RuntimeKind};
 use crate::http::ApiToken;
+use crate::outgoing::Inside;
 use crate::runtime::claude_code::ClaudeCode;
 use crate::runtime::generic::Generic;
 #[cfg(feature = "slack")]
 use crate::runtime::secret::Secret;
+use crate::runtime::signature::Key;
 use crate::runtime::{AgentScope, Runtime, claude_code, generic};
 
 fn fault(place: String, message: impl Into<String>) -> ConfigError {
@@ -39,6 +44,9 @@ pub fn build_channels(
             ChannelKind::Telegram => telegram(config, name, about)?,
             ChannelKind::Slack => slack(config, name, about)?,
             ChannelKind::Email => email(config, name, about)?,
+            ChannelKind::Ntfy => ntfy(config, name, about)?,
+            ChannelKind::Apprise => apprise(config, name, about)?,
+            ChannelKind::Webhook => webhook(config, name, about)?,
         };
         channels.insert(name.clone(), channel);
     }
@@ -170,6 +178,70 @@ fn email(config: &Config, name: &str, about: &config::Channel) -> Result<Arc<dyn
 #[cfg(not(feature = "email"))]
 fn email(_config: &Config, name: &str, _about: &config::Channel) -> Result<Arc<dyn Channel>, ConfigError> {
     Err(fault(format!("channels.{name}"), "this build has no e-mail; build it with the feature `email`"))
+}
+
+fn webhook(config: &Config, name: &str, about: &config::Channel) -> Result<Arc<dyn Channel>, ConfigError> {
+    let place = format!("channels.{name}");
+    let wrong = |why: String| match &about.secret_file {
+        Some(file) => config.fault(file, format!("{place}: {why}")),
+        None => config.fault(&about.kind, format!("{place}: {why}")),
+    };
+    let secret = config.secret(about.secret.as_ref(), about.secret_file.as_ref(), &place)?;
+    let secret = secret.ok_or_else(|| fault(place.clone(), "needs secret_file (whsec_…)"))?;
+    let Key::Shared(key) = Key::parse(&secret).map_err(wrong)? else {
+        return Err(wrong("a whpk_ key only checks signatures; take a whsec_ secret to sign with".into()));
+    };
+    let settings = webhook::Settings {
+        name: name.to_owned(),
+        url: url(about.url.as_ref(), &place)?.ok_or_else(|| fault(place.clone(), "needs url"))?,
+        key,
+        public_url: config.public_url(),
+        rate: about.rate.unwrap_or(0.0),
+    };
+    let client = Webhook::client(inside(about)).map_err(|error| fault(place, error))?;
+    Ok(Arc::new(Webhook::new(settings, client)))
+}
+
+fn ntfy(config: &Config, name: &str, about: &config::Channel) -> Result<Arc<dyn Channel>, ConfigError> {
+    let place = format!("channels.{name}");
+    let token = config.secret(about.token.as_ref(), about.token_file.as_ref(), &place)?;
+    let login = match (token, login(config, about, &place)?) {
+        (Some(token), _) => Login::Token(token.reveal().to_owned()),
+        (None, Some((name, password))) => Login::Password(name, password),
+        (None, None) => Login::Nobody,
+    };
+    let settings = ntfy::Settings {
+        url: url(about.url.as_ref(), &place)?.ok_or_else(|| fault(place.clone(), "needs url"))?,
+        login,
+        public_url: config.public_url(),
+        people: config.policy.people.values().filter_map(|person| person.accounts.get("ntfy").cloned()).collect(),
+        inside: inside(about),
+        rate: about.rate.unwrap_or(1.0),
+    };
+    Ok(Arc::new(Ntfy::new(settings).map_err(|error| fault(place, error))?))
+}
+
+fn apprise(config: &Config, name: &str, about: &config::Channel) -> Result<Arc<dyn Channel>, ConfigError> {
+    let place = format!("channels.{name}");
+    let settings = apprise::Settings {
+        url: url(about.url.as_ref(), &place)?.ok_or_else(|| fault(place.clone(), "needs url"))?,
+        login: login(config, about, &place)?,
+        inside: inside(about),
+        rate: about.rate.unwrap_or(0.0),
+    };
+    Ok(Arc::new(Apprise::new(settings).map_err(|error| fault(place, error))?))
+}
+
+/// Name and password, when the configuration has them.
+fn login(config: &Config, about: &config::Channel, place: &str) -> Result<Option<(String, String)>, ConfigError> {
+    let password = config.secret(about.password.as_ref(), about.password_file.as_ref(), place)?;
+    let username = about.username.as_ref().map(|name| name.get_ref().clone());
+    Ok(username.zip(password).map(|(name, password)| (name, password.reveal().to_owned())))
+}
+
+/// Which addresses inside the house a channel may call.
+fn inside(about: &config::Channel) -> Inside {
+    about.allow_private.clone().unwrap_or_default().0
 }
 
 /// Runtimes by name.

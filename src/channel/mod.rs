@@ -4,27 +4,32 @@
 //! as [`Incoming`]. It knows its platform's limits and oddities, and nothing of the store, the fold or
 //! the other channels.
 
+pub mod apprise;
 #[cfg(feature = "discord")]
 pub mod discord;
 #[cfg(feature = "email")]
 pub mod email;
 pub mod exam;
 pub mod log;
+pub mod ntfy;
+pub mod push;
 #[cfg(feature = "slack")]
 pub mod slack;
 #[cfg(feature = "telegram")]
 pub mod telegram;
 pub mod token;
 pub mod web;
+pub mod webhook;
 
 use async_trait::async_trait;
 use axum::http::HeaderMap;
 use serde_json::Value;
 
 use self::exam::Exam;
+use crate::core::delivery::Class;
 use crate::core::input::{Origin, Tap};
 use crate::core::message::ButtonStyle;
-use crate::core::policy::{ChannelPolicy, Lang};
+use crate::core::policy::{ChannelPolicy, Lang, Severity};
 use crate::core::time::{Span, Ts};
 use crate::render::chart::{Ground, Picture};
 use crate::render::markup::Doc;
@@ -54,6 +59,13 @@ pub const SLACK_SCOPES: [(&str, &str); 8] = [
 /// <https://discord.com/developers/docs/resources/message#embed-object>
 pub const DISCORD_TEXT: usize = 4000;
 
+/// UTF-16 units of a message's title and text on ntfy, which takes 4,096 bytes of text.
+/// <https://docs.ntfy.sh/publish/#limitations>
+pub const NTFY_TEXT: usize = 4000;
+
+/// UTF-16 units of a notification's title and text: more than any lock screen shows.
+pub const PUSH_TEXT: usize = 600;
+
 /// What a kind of channel can carry, also where its adapter is not part of this build.
 pub fn carries(kind: &str) -> ChannelPolicy {
     let (text_limit, buttons, threads, asks, whispers) = match kind {
@@ -62,11 +74,14 @@ pub fn carries(kind: &str) -> ChannelPolicy {
         "slack" => (Some(SLACK_TEXT), true, true, true, true),
         "discord" => (Some(DISCORD_TEXT), true, true, true, true),
         "email" => (None, true, true, true, false),
+        "ntfy" => (Some(NTFY_TEXT), true, false, true, false),
+        "push" => (Some(PUSH_TEXT), false, false, false, false),
+        "webhook" => (None, false, true, false, false),
         _ => (None, false, false, false, false),
     };
     // Nobody can change a mail that was sent, and nobody reads what is answered to one.
-    let is_mail = kind == "email";
-    let (edits, hears) = (!is_mail, !is_mail);
+    let edits = !matches!(kind, "apprise" | "email" | "ntfy" | "push");
+    let hears = !matches!(kind, "apprise" | "email" | "ntfy" | "push" | "webhook");
     // The page draws them itself.
     let images =
         kind == "web" || cfg!(feature = "charts") && matches!(kind, "telegram" | "slack" | "discord" | "email");
@@ -84,6 +99,10 @@ pub struct Outgoing {
     pub version: u32,
     /// When the card came to say so.
     pub at: Ts,
+    /// What the wall says, for what others check.
+    pub now: Ts,
+    /// What it is about.
+    pub about: About,
     /// The language of whoever reads it.
     pub lang: Lang,
     /// The conversation.
@@ -102,6 +121,25 @@ pub struct Outgoing {
     pub only: Option<String>,
     /// It was tried before, and may have arrived.
     pub again: bool,
+}
+
+/// What a message is about, for platforms that sort or wake by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Number of the card, which has an address on the page; 0 when there is none.
+    pub card: u64,
+    /// What it says, such as `approval`.
+    pub kind: &'static str,
+    /// How urgently it is sent.
+    pub class: Class,
+    /// How important it is.
+    pub severity: Option<Severity>,
+}
+
+impl Default for About {
+    fn default() -> Self {
+        Self { card: 0, kind: "notice", class: Class::Info, severity: None }
+    }
 }
 
 /// A button with its text and its token.

@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::{Done, Failure, block_on};
 use crate::channel::web::WebChannel;
-use crate::channel::{Outgoing, Verdict};
+use crate::channel::{About, Outgoing, Verdict};
 use crate::clock::{Clock as _, SystemClock, SystemEntropy, random_hex};
 use crate::config::Config;
 use crate::render::markup;
@@ -54,6 +54,8 @@ pub(crate) fn test(config: &Config, channel: &str, to: Option<String>) -> Done {
             copy: 0,
             version: 0,
             at: SystemClock::new().now(),
+            now: SystemClock::new().wall(),
+            about: About::default(),
             lang: config.policy.lang,
             target: target.clone(),
             doc: markup::parse("👋 sereno reaches you here.\n~ sent by `sereno notify test`"),

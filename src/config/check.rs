@@ -12,6 +12,7 @@ use super::policy::{self, PAGE};
 use super::storage;
 use super::value::SecretText;
 use crate::core::calendar::Cron;
+use crate::core::device::PUSH;
 use crate::core::policy::{Policy, Verb};
 use crate::core::route::{Destination, Matchers, expand};
 use crate::core::rule::RuleBook;
@@ -44,6 +45,12 @@ pub fn check(file: &File, policy: &Policy, source: Source<'_>) -> Vec<Fault> {
 fn check_http(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
     for url in [&file.http.public_url].into_iter().flatten() {
         check_url(url.get_ref(), url.span(), source, faults);
+    }
+    if let Some(contact) = &file.push.contact
+        && !["mailto:", "https://"].iter().any(|start| contact.get_ref().starts_with(start))
+    {
+        let message = "write whom a push service may write to, such as \"mailto:ops@example.org\"";
+        faults.push(source.fault(Some(contact.span()), message));
     }
     if let Some(heartbeat) = &file.heartbeat {
         check_url(&heartbeat.url.get_ref().0, heartbeat.url.span(), source, faults);
@@ -81,7 +88,7 @@ fn check_url(url: &str, at: Range<usize>, source: Source<'_>, faults: &mut Vec<F
 }
 
 fn check_names(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
-    for reserved in [PAGE, crate::http::api::CHANNEL] {
+    for reserved in [PAGE, crate::http::api::CHANNEL, PUSH] {
         if let Some(channel) = file.channels.get(reserved) {
             let message = format!("the name `{reserved}` is taken by a built-in channel; choose another one");
             faults.push(source.fault(Some(channel.kind.span()), message));
@@ -121,6 +128,8 @@ fn label(kind: &str) -> &'static str {
         "slack" => "Slack account",
         "discord" => "Discord account",
         "email" => "e-mail address",
+        "ntfy" => "topic of ntfy",
+        "apprise" => "key of Apprise",
         _ => "Telegram account",
     }
 }
@@ -138,12 +147,16 @@ fn malformed(kind: &str, account: &str) -> Option<&'static str> {
             plain(name) && plain(host) && !host.contains('@') && !account.contains(['<', '>', ',', ';', '"'])
         }),
         "discord" => !account.starts_with('-'),
+        "ntfy" => crate::channel::ntfy::is_topic(account),
+        "apprise" => crate::channel::apprise::is_place(account),
         _ => true,
     };
     match kind {
         _ if fits => None,
         "slack" => Some("write the member ID from the profile in Slack, such as \"U012AB3CD\""),
         "discord" => Some("write the user ID from Discord, a number"),
+        "ntfy" => Some("write a topic of up to 64 letters, digits, - and _, such as \"sereno-ana-7Kx2f9\""),
+        "apprise" => Some("write a key, or a key with tags such as \"ops/night,phone\""),
         _ => Some("write an address such as \"ana@example.org\""),
     }
 }
@@ -200,12 +213,39 @@ fn check_channels(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
                 faults.extend(slack_faults(name, channel).into_iter().map(|why| source.fault(at.clone(), why)));
             }
             ChannelKind::Email => check_email(name, channel, source, faults),
+            ChannelKind::Webhook | ChannelKind::Ntfy | ChannelKind::Apprise => {
+                faults.extend(called_faults(name, channel).into_iter().map(|why| source.fault(at.clone(), why)));
+            }
             _ => {}
         }
-        if let Some(url) = &channel.api_url {
+        for url in [&channel.api_url, &channel.url].into_iter().flatten() {
             check_url(&url.get_ref().0, url.span(), source, faults);
         }
     }
+}
+
+/// What is wrong with a channel that calls an address of one's own.
+fn called_faults(name: &str, channel: &Channel) -> Vec<String> {
+    let mut faults = Vec::new();
+    let where_to = match channel.kind.get_ref() {
+        ChannelKind::Ntfy => "the server, such as https://ntfy.example.org",
+        ChannelKind::Apprise => "the Apprise API server, such as http://127.0.0.1:8000",
+        _ => "where notices go",
+    };
+    if channel.url.is_none() {
+        faults.push(format!("channels.{name} needs url: {where_to}"));
+    }
+    let has_secret = channel.secret.is_some() || channel.secret_file.is_some();
+    if *channel.kind.get_ref() == ChannelKind::Webhook && !has_secret {
+        faults.push(format!("channels.{name} needs secret_file (whsec_…), with which notices are signed"));
+    }
+    let has_password = channel.password.is_some() || channel.password_file.is_some();
+    match &channel.username {
+        Some(_) if !has_password => faults.push(format!("channels.{name} has a username and needs password_file")),
+        None if has_password => faults.push(format!("channels.{name} has a password and needs username")),
+        _ => {}
+    }
+    faults
 }
 
 /// What is wrong with a channel of Slack, as far as can be seen without reading its secrets' files.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::money::{Budget, Price};
-use super::value::{Address, Duration, Listen, OneOrMany, SecretText, Tz};
+use super::value::{Address, AllowPrivate, Duration, Listen, OneOrMany, SecretText, Tz};
 use crate::core::access::Role;
 use crate::core::calendar::Unit;
 use crate::core::policy::{Lang, ScopeKind, Severity, Verb};
@@ -42,6 +42,9 @@ pub struct File {
     /// Channels by name.
     #[serde(default)]
     pub channels: BTreeMap<String, Channel>,
+    /// Notifications on devices.
+    #[serde(default)]
+    pub push: Push,
     /// Runtimes by name.
     #[serde(default)]
     pub runtimes: BTreeMap<String, Runtime>,
@@ -137,6 +140,15 @@ section! {
     }
 }
 section! {
+    /// `[push]`
+    Push {
+        /// Whom a push service may write to about us.
+        contact: Spanned<String>,
+        /// Push services inside the house that may be called.
+        allow_private: AllowPrivate,
+    }
+}
+section! {
     /// `[backup]`
     BackupKeys {
         /// The folder; no backups are made when it is not said.
@@ -216,13 +228,19 @@ pub struct Person {
     /// Their e-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<Spanned<String>>,
+    /// Their topic on ntfy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ntfy: Option<Spanned<String>>,
+    /// Their key at Apprise, with tags behind a slash or without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apprise: Option<Spanned<String>>,
 }
 
 impl Person {
     /// Their accounts by kind of channel, each with where it stands.
     pub fn accounts(&self) -> impl Iterator<Item = (&'static str, String, Range<usize>)> {
         let numbers = [("telegram", &self.telegram), ("discord", &self.discord)];
-        let names = [("slack", &self.slack), ("email", &self.email)];
+        let names = [("slack", &self.slack), ("email", &self.email), ("ntfy", &self.ntfy), ("apprise", &self.apprise)];
         let numbers = numbers.map(|(kind, id)| id.as_ref().map(|id| (kind, id.get_ref().to_string(), id.span())));
         let names = names.map(|(kind, id)| id.as_ref().map(|id| (kind, id.get_ref().clone(), id.span())));
         numbers.into_iter().chain(names).flatten()
@@ -289,7 +307,7 @@ pub struct Channel {
     /// How the connection to it is kept secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security: Option<Spanned<MailSecurity>>,
-    /// As whom we log in there.
+    /// As whom we log in there, also at ntfy and Apprise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<Spanned<String>>,
     /// With which password.
@@ -304,6 +322,18 @@ pub struct Channel {
     /// File with certificates of authorities besides the usual ones, as PEM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<Spanned<String>>,
+    /// Where messages go, for platforms that have no address of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<Spanned<Address>>,
+    /// With which webhooks are signed, `whsec_…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretText>,
+    /// File with what webhooks are signed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_file: Option<Spanned<String>>,
+    /// Which addresses inside the house `url` may lead to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_private: Option<AllowPrivate>,
 }
 
 /// How a connection to a mail server is kept secret.
@@ -328,6 +358,9 @@ pub enum ChannelKind {
     Telegram,
     Email,
     Slack,
+    Ntfy,
+    Apprise,
+    Webhook,
     Log,
 }
 
@@ -339,6 +372,9 @@ impl ChannelKind {
             Self::Telegram => "telegram",
             Self::Email => "email",
             Self::Slack => "slack",
+            Self::Ntfy => "ntfy",
+            Self::Apprise => "apprise",
+            Self::Webhook => "webhook",
             Self::Log => "log",
         }
     }

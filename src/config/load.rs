@@ -83,7 +83,9 @@ impl Config {
     fn check_mode(&self, path: &Path) -> Result<(), ConfigError> {
         use std::os::unix::fs::PermissionsExt as _;
         let secrets = |c: &Channel| {
-            [&c.token, &c.bot_token, &c.app_token, &c.signing_secret, &c.password].into_iter().any(Option::is_some)
+            [&c.token, &c.bot_token, &c.app_token, &c.signing_secret, &c.password, &c.secret]
+                .into_iter()
+                .any(Option::is_some)
         };
         let inline = self.file.channels.values().any(secrets)
             || self.file.runtimes.values().any(|r| r.secret.is_some() || r.token.is_some())
@@ -107,6 +109,14 @@ impl Config {
     pub fn public_url(&self) -> String {
         let url = self.file.http.public_url.as_ref().map(|url| url.get_ref().trim_end_matches('/').to_owned());
         url.unwrap_or_else(|| format!("http://{}", self.listen()))
+    }
+
+    /// Whom a push service may write to about us: what the configuration says, else our own address where that is one.
+    /// <https://www.rfc-editor.org/rfc/rfc8292#section-2.1>
+    pub fn contact(&self) -> String {
+        let own = Some(self.public_url()).filter(|url| url.starts_with("https://"));
+        let said = self.file.push.contact.as_ref().map(|contact| contact.get_ref().clone());
+        said.or(own).unwrap_or_else(|| "mailto:sereno@localhost".to_owned())
     }
 
     /// Address of the store with its password; a relative file is relative to the configuration.
@@ -235,6 +245,7 @@ fn layered(over: File, under: File) -> File {
         log: over.log.or(under.log),
         people: maps(over.people, under.people),
         channels: maps(over.channels, under.channels),
+        push: over.push.or(under.push),
         runtimes: maps(over.runtimes, under.runtimes),
         rules,
         routes: if over.routes.is_empty() { under.routes } else { over.routes },

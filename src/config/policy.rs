@@ -7,6 +7,7 @@ use toml::Spanned;
 use super::file::{Digest, File, Rule, Runtime, RuntimeKind};
 use crate::channel::carries;
 use crate::core::calendar::{Cron, Unit};
+use crate::core::device::PUSH;
 use crate::core::money::Price;
 use crate::core::policy::{ChannelPolicy, DigestSpec, Lang, Person, Policy, RouteSpec, RuleSpec, RuntimePolicy, Verb};
 use crate::core::time::Span;
@@ -57,8 +58,8 @@ fn people(file: &File, lang: Lang, tz: &str) -> BTreeMap<String, Person> {
 }
 
 fn channels(file: &File) -> BTreeMap<String, ChannelPolicy> {
-    let built_in =
-        [(PAGE, "web"), (crate::http::api::CHANNEL, "api")].map(|(name, kind)| (name.to_owned(), carries(kind)));
+    let built_in = [(PAGE, "web"), (crate::http::api::CHANNEL, "api"), (PUSH, PUSH)]
+        .map(|(name, kind)| (name.to_owned(), carries(kind)));
     let own = file.channels.iter().map(|(name, about)| (name.clone(), carries(about.kind.get_ref().as_str())));
     built_in.into_iter().chain(own).collect()
 }

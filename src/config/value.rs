@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::core::time::{Span, zone};
+use crate::outgoing::{Inside, Network};
 use crate::store::hide_password;
 
 /// One value or a list of them.
@@ -118,5 +119,40 @@ impl<'de> Deserialize<'de> for Tz {
         let name = String::deserialize(from)?;
         zone(&name).map_err(serde::de::Error::custom)?;
         Ok(Self(name))
+    }
+}
+
+/// Which addresses inside the house may be called: `true`, `false`, or a list of addresses and networks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowPrivate(pub Inside);
+
+impl<'de> Deserialize<'de> for AllowPrivate {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "write true, false, or a list such as [\"10.0.0.0/8\", \"192.168.1.5\"]")]
+        enum Written {
+            All(bool),
+            Some(Vec<String>),
+        }
+        let named = |text: &String| {
+            let hint =
+                format!("`{text}` is no address or network; write one such as \"10.0.0.0/8\" or \"192.168.1.5\"");
+            Network::parse(text).ok_or_else(|| serde::de::Error::custom(hint))
+        };
+        Ok(Self(match Written::deserialize(from)? {
+            Written::All(true) => Inside::Private,
+            Written::All(false) => Inside::Nowhere,
+            Written::Some(list) => Inside::Only(list.iter().map(named).collect::<Result<_, D::Error>>()?),
+        }))
+    }
+}
+
+impl Serialize for AllowPrivate {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Inside::Nowhere => to.serialize_bool(false),
+            Inside::Private => to.serialize_bool(true),
+            Inside::Only(networks) => to.collect_seq(networks.iter().map(ToString::to_string)),
+        }
     }
 }

@@ -87,6 +87,9 @@ const HANDLERS: &[(&str, Handler)] = &[
 impl Fold<'_> {
     /// A person wants something.
     pub(super) fn command(&mut self, invocation: &Invocation) {
+        if let Some(wish) = &invocation.device {
+            return self.device(&invocation.actor, wish);
+        }
         let text = match &invocation.tap {
             Some(tap) => match self.tapped(tap, invocation) {
                 Ok(command) => command,

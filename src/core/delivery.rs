@@ -198,6 +198,9 @@ impl Fold<'_> {
             updated: self.at,
         };
         set_buttons(&mut card, draft.buttons);
+        // A phone is not woken for what makes no sound.
+        let silent = card.silent;
+        let to: Vec<_> = to.into_iter().filter(|(to, _)| !(silent && self.w.is_device(to))).collect();
         let copies: Vec<u64> =
             to.into_iter().map(|(to, parent)| self.make_copy(number, to, parent, must_show)).collect();
         card.copies.clone_from(&copies);

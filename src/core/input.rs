@@ -6,6 +6,7 @@ use super::access::Actor;
 use super::audit::ChainHead;
 use super::control::{ControlOutcome, Point};
 use super::delivery::SendOutcome;
+use super::device::DeviceWish;
 use super::event::Event;
 use super::gap::Jump;
 use super::policy::Policy;
@@ -116,6 +117,9 @@ pub struct Invocation {
     /// Where it was said, and where the answer goes. `None` when only the caller wants to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// What they want of the device on which they are, in place of a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Box<DeviceWish>>,
 }
 
 /// A button that was tapped. Its adapter has checked that the token is ours.

@@ -26,6 +26,7 @@ pub mod chart;
 pub mod command;
 pub mod control;
 pub mod delivery;
+pub mod device;
 pub mod digest;
 pub mod event;
 pub mod gap;

@@ -387,6 +387,11 @@ pub enum Reason {
     NothingToDo,
     /// The sign-in link is used, too old, or not ours.
     LinkInvalid,
+    /// A device is not notified any more.
+    DeviceEnded {
+        /// `gone`, `forgotten`, `signed_out`, `replaced` or `too_many`.
+        why: String,
+    },
     /// So many rows are tried again or given up, as asked.
     RowsDone {
         /// How many.

@@ -46,6 +46,16 @@ pub enum Audience {
     Admins,
 }
 
+impl Audience {
+    fn has(self, person: &Person) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Deciders => person.role > Role::Viewer,
+            Self::Admins => person.role == Role::Admin,
+        }
+    }
+}
+
 /// One comparison of a label.
 #[derive(Clone, Debug)]
 enum Matcher {
@@ -167,11 +177,7 @@ pub fn deciders(policy: &Policy) -> impl Iterator<Item = Destination> {
 }
 
 fn audience(policy: &Policy, audience: Audience) -> impl Iterator<Item = Destination> {
-    let people = policy.people.iter().filter(move |(_, person)| match audience {
-        Audience::Everyone => true,
-        Audience::Deciders => person.role > Role::Viewer,
-        Audience::Admins => person.role == Role::Admin,
-    });
+    let people = policy.people.iter().filter(move |(_, person)| audience.has(person));
     let people = people.flat_map(move |(name, _)| of_person(policy, name));
     let logs = policy.channels.iter().filter(|(_, c)| c.kind == "log");
     let logs =
@@ -187,12 +193,12 @@ impl World {
         for route in &self.policy.routes {
             let fits = Matchers::parse(&route.matchers).is_ok_and(|m| m.fit(labels));
             if fits {
-                let to = route.to.iter().filter_map(|to| expand(&self.policy, to).ok());
-                chosen.extend(to.flatten().map(|d| (d, route.matchers.clone())));
+                let to = route.to.iter().flat_map(|to| self.expanded(to));
+                chosen.extend(to.map(|d| (d, route.matchers.clone())));
             }
         }
         if chosen.is_empty() {
-            chosen = self::audience(&self.policy, audience).map(|d| (d, String::new())).collect();
+            chosen = self.audience(audience).into_iter().map(|d| (d, String::new())).collect();
         }
         let mut seen = BTreeSet::new();
         chosen
@@ -202,9 +208,26 @@ impl World {
             .collect()
     }
 
+    /// Where a route's `to` entry leads, devices of people among it.
+    fn expanded(&self, to: &str) -> Vec<Destination> {
+        let mut places = expand(&self.policy, to).unwrap_or_default();
+        if let Some(("person", name)) = to.split_once(':') {
+            places.extend(self.devices_of(name));
+        }
+        places
+    }
+
+    fn audience(&self, audience: Audience) -> Vec<Destination> {
+        let mut places: Vec<Destination> = self::audience(&self.policy, audience).collect();
+        let people = self.policy.people.iter().filter(|(_, person)| audience.has(person));
+        places.extend(people.flat_map(|(name, _)| self.devices_of(name)));
+        places
+    }
+
     /// Every conversation in which a person can be reached.
     pub fn destinations_of_person(&self, name: &str) -> Vec<Destination> {
-        of_person(&self.policy, name).into_iter().map(|to| self.moved_to(to)).collect()
+        let known = of_person(&self.policy, name).into_iter().map(|to| self.moved_to(to));
+        known.chain(self.devices_of(name)).collect()
     }
 
     /// Every conversation in which the people who are meant can be reached.

@@ -65,5 +65,6 @@ impl Fold<'_> {
             self.audit(&person, "page.signed_out", &format!("person:{person}"), json!({}));
             self.out.changed.sign_ins.insert(session.to_owned());
         }
+        self.end_devices_of(session);
     }
 }

@@ -67,6 +67,7 @@ pub struct Changed {
     pub cards: BTreeSet<u64>,
     pub copies: BTreeSet<u64>,
     pub sign_ins: BTreeSet<String>,
+    pub devices: BTreeSet<String>,
 }
 
 impl Changed {
@@ -87,6 +88,7 @@ impl Changed {
         self.cards.extend(other.cards);
         self.copies.extend(other.copies);
         self.sign_ins.extend(other.sign_ins);
+        self.devices.extend(other.devices);
     }
 }
 

@@ -1,7 +1,7 @@
 //! A card drawn for one copy: in the reader's language, with this copy's own button tokens.
 
 use crate::channel::token::{Token, Tokens};
-use crate::channel::{DrawnButton, Outgoing};
+use crate::channel::{About, DrawnButton, Outgoing};
 use crate::core::command::CATALOGUE;
 use crate::core::delivery::{Card, Copy};
 use crate::core::policy::Policy;
@@ -51,6 +51,8 @@ pub fn outgoing(policy: &Policy, tokens: &Tokens, copy: &Copy, card: &Card, now:
         copy: copy.number,
         version: card.version,
         at: card.updated,
+        now,
+        about: About { card: card.number, kind: card.content.name(), class: card.class, severity: card.severity },
         lang: reader.lang,
         target: copy.to.target.clone(),
         doc,

@@ -148,6 +148,7 @@ pub async fn command(State(door): State<Shared>, headers: HeaderMap, body: Body)
         text: command.text,
         tap: None,
         origin: None,
+        device: None,
     };
     let appended = door.log.append_one(NewInput::unkeyed(InputBody::Command(invocation))).await?;
     let reply = appended.reply.ok_or_else(|| Problem::new(500, "The command got no answer."))?;

@@ -23,6 +23,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 use crate::channel::Channel;
+use crate::channel::push::Push;
 use crate::channel::token::Tokens;
 use crate::channel::web::WebChannel;
 use crate::clock::Sources;
@@ -64,6 +65,8 @@ pub struct Door {
     pub channels: Arc<HashMap<String, Arc<dyn Channel>>>,
     /// The page's channel, with its name.
     pub page: (String, Arc<WebChannel>),
+    /// Notifies devices.
+    pub push: Arc<Push>,
     /// Makes and checks the tokens of buttons.
     pub tokens: Tokens,
     /// What the engine tells.

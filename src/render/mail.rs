@@ -43,7 +43,7 @@ pub struct Link {
 
 /// A picture in a mail.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Shown<'a> {
+pub struct Inline<'a> {
     /// What the part that holds it is called.
     pub cid: &'a str,
     /// What it shows, in words. Hostile.
@@ -86,7 +86,7 @@ pub fn mail_text(doc: &Doc, links: &[Link], lang: Lang) -> String {
 /// When the layout is broken; a test draws it.
 pub fn mail(
     doc: &Doc,
-    shown: Option<Shown<'_>>,
+    shown: Option<Inline<'_>>,
     links: &[Link],
     lang: Lang,
     subject: &str,

@@ -33,8 +33,8 @@ use markup::Doc;
 pub use discord::{DiscordText, discord, discord_escape};
 pub use html::{escape as escape_html, html};
 #[cfg(feature = "email")]
-pub use mail::{Link, Shown, mail, mail_text};
-pub use plain::plain;
+pub use mail::{Inline, Link, mail, mail_text};
+pub use plain::{Shown, plain, plain_within};
 pub use slack::{escape_slack, slack, slack_plain};
 pub use telegram::telegram;
 pub use words::Words;

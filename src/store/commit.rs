@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 
-use super::models::{write_cards, write_episodes, write_sign_ins};
+use super::models::{write_cards, write_devices, write_episodes, write_sign_ins};
 use super::outbox::part_of;
 use super::sql::{self, share};
 use super::{AnyTx, Error, Result, Store, execute};
@@ -261,7 +261,8 @@ impl Tx {
             .bind(row.prev.to_string())
             .bind(row.hash.to_string()));
         write_episodes(tx, &writes.changed, world).await?;
-        write_sign_ins(tx, &writes.changed, world).await
+        write_sign_ins(tx, &writes.changed, world).await?;
+        write_devices(tx, &writes.changed, world).await
     }
 
     /// Moves the cursor from `before` to `cursor` and commits, if the lease of `term` still holds.

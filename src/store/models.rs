@@ -137,6 +137,17 @@ pub(super) async fn write_sign_ins(tx: &mut AnyTx, changed: &Changed, world: &Wo
     Ok(())
 }
 
+pub(super) async fn write_devices(tx: &mut AnyTx, changed: &Changed, world: &World) -> Result<()> {
+    let alive: Vec<_> = changed.devices.iter().filter_map(|id| world.devices.get(id)).collect();
+    insert!(&mut *tx, sql::UPSERT_DEVICE, &alive, |query, notified| query
+        .bind(&notified.device.id)
+        .bind(serde_json::to_string(notified)?));
+    for id in changed.devices.iter().filter(|id| !world.devices.contains_key(*id)) {
+        execute!(&mut *tx, sql::DELETE_DEVICE, id);
+    }
+    Ok(())
+}
+
 struct Model {
     name: String,
     runtime: String,

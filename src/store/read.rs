@@ -7,6 +7,7 @@ use crate::core::alert::Alert;
 use crate::core::approval::Approval;
 use crate::core::audit::AuditRow;
 use crate::core::delivery::{Card, Copy};
+use crate::core::device::Notified;
 use crate::core::digest::Digest;
 use crate::core::message::{AgentRow, SessionRow, TaskRow};
 use crate::core::money::{Micros, Sums};
@@ -108,6 +109,15 @@ impl Store {
     /// When the database refuses.
     pub async fn feed_one(&self, channel: &str, target: &str, copy: u64) -> Result<Option<FeedRow>> {
         let rows = feed_rows!(self, sql::SELECT_FEED_ONE, [channel, target, copy.cast_signed()]);
+        Ok(rows.into_iter().next())
+    }
+
+    /// A card by its own number, as it stands in a conversation.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn feed_card(&self, channel: &str, target: &str, card: u64) -> Result<Option<FeedRow>> {
+        let rows = feed_rows!(self, sql::SELECT_OWN_COPY, [channel, target, card.cast_signed()]);
         Ok(rows.into_iter().next())
     }
 
@@ -240,6 +250,15 @@ impl Store {
             Ts(row.try_get("expires")?)
         ));
         Ok(rows.into_iter().find(|(_, expires)| *expires > now).map(|(person, _)| person))
+    }
+
+    /// A device that is notified, by name.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn device(&self, id: &str) -> Result<Option<Notified>> {
+        let rows: Vec<Notified> = bodies!(self, sql::SELECT_DEVICE, [id]);
+        Ok(rows.into_iter().next())
     }
 
     /// How many sessions of the page live.

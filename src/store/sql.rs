@@ -110,6 +110,8 @@ batches! {
     INSERT_AUDIT = "INSERT INTO audit (seq, at, actor, action, object, data, prev, hash)", 8, "";
     UPSERT_SIGN_IN = "INSERT INTO sign_ins (session, person, expires)", 3,
         "ON CONFLICT (session) DO UPDATE SET person = excluded.person, expires = excluded.expires";
+    UPSERT_DEVICE = "INSERT INTO devices (id, body)", 2,
+        "ON CONFLICT (id) DO UPDATE SET body = excluded.body";
 }
 
 /// Copies a SQLite database; PostgreSQL has its own tools for that.
@@ -335,6 +337,8 @@ statements! {
     SELECT_COPY = "SELECT c.body AS copy_body, c.changed AS changed, k.body AS card_body FROM copies c JOIN cards k ON k.number = c.card WHERE c.number = $1";
     /// One copy in a conversation.
     SELECT_FEED_ONE = "SELECT c.body AS copy_body, c.changed AS changed, k.body AS card_body FROM copies c JOIN cards k ON k.number = c.card WHERE c.channel = $1 AND c.target = $2 AND c.number = $3";
+    /// The copy of a card that somebody has.
+    SELECT_OWN_COPY = "SELECT c.body AS copy_body, c.changed AS changed, k.body AS card_body FROM copies c JOIN cards k ON k.number = c.card WHERE c.channel = $1 AND c.target = $2 AND c.card = $3 ORDER BY c.number DESC LIMIT 1";
 
     /// Agents, by state and name.
     SELECT_AGENTS = "SELECT body FROM agents WHERE last_seen > $1 ORDER BY name LIMIT $2";
@@ -376,6 +380,10 @@ statements! {
     SELECT_SIGN_IN = "SELECT person, expires FROM sign_ins WHERE session = $1";
     /// Ends a session of the page.
     DELETE_SIGN_IN = "DELETE FROM sign_ins WHERE session = $1";
+    /// A device that is notified.
+    SELECT_DEVICE = "SELECT body FROM devices WHERE id = $1";
+    /// Ends a device.
+    DELETE_DEVICE = "DELETE FROM devices WHERE id = $1";
     /// How many sessions of the page live.
     COUNT_SIGN_INS = "SELECT COUNT(*) AS rows FROM sign_ins WHERE expires > $1";
     /// The end of the audit.

@@ -75,6 +75,7 @@ fn the_defaults_alone_are_valid_and_name_every_key() {
         ("log", "[log]"),
         ("people", "[people.x]"),
         ("channels", "[channels.x]"),
+        ("push", "[push]"),
         ("runtimes", "[runtimes.x]"),
         ("rules", "[[rules]]"),
         ("routes", "[[routes]]"),
@@ -309,6 +310,30 @@ fn what_does_not_fit_a_mail_server_is_told_with_its_place() {
 }
 
 #[test]
+fn what_calls_an_address_of_ones_own_is_told_what_it_needs() {
+    let channel = |kind: &str, rest: &str| format!("[channels.x]\nkind = \"{kind}\"\n{rest}");
+    let url = "url = \"https://example.org/\"\n";
+    let cases = [
+        channel("webhook", ""),
+        channel("webhook", "url = \"example.org\"\nsecret_file = \"fleet.secret\""),
+        channel("webhook", &format!("{url}secret_file = \"plain.secret\"")),
+        channel("webhook", &format!("{url}secret_file = \"fleet.secret\"\nallow_private = \"10.0.0.0/8\"")),
+        channel("webhook", &format!("{url}secret_file = \"fleet.secret\"\nallow_private = [\"10.0.0.0/40\"]")),
+        channel("ntfy", ""),
+        channel("ntfy", &format!("{url}username = \"sereno\"")),
+        channel("ntfy", &format!("{url}token_file = \"nowhere.token\"")),
+        channel("apprise", ""),
+        channel("apprise", &format!("{url}password_file = \"claude.token\"")),
+        "[people.ana]\nrole = \"viewer\"\nntfy = \"two words\"".to_owned(),
+        "[people.ana]\nrole = \"viewer\"\napprise = \"ops/\"".to_owned(),
+    ];
+    let cases: Vec<&str> = cases.iter().map(String::as_str).collect();
+    let told = told(&cases);
+    insta::assert_snapshot!(told);
+    assert!(!told.contains(CANARY));
+}
+
+#[test]
 fn a_secret_that_cannot_be_used_is_told_without_the_secret() {
     let told = told(&[
         "[runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"nowhere.secret\"",
@@ -420,6 +445,8 @@ fn secrets_print_nowhere() {
          [channels.tg]\nkind = \"telegram\"\ntoken = \"12345:{CANARY}\"\napi_url = \"http://u:{CANARY}@127.0.0.1:1\"\n\
          [channels.mail]\nkind = \"email\"\nhost = \"localhost\"\nfrom = \"a@example.org\"\n\
          username = \"sereno\"\npassword = \"{CANARY}\"\n\
+         [channels.hook]\nkind = \"webhook\"\nurl = \"https://u:{CANARY}@example.org/\"\nsecret = \"{VALID_SECRET}\"\n\
+         allow_private = [\"10.0.0.0/8\"]\n\
          [runtimes.fleet]\nkind = \"generic\"\nsecret = [\"{VALID_SECRET}\"]\ntoken = [\"{CANARY}\"]\n\
          control_url = \"http://u:{CANARY}@127.0.0.1:1/\"\n\
          [runtimes.claude]\nkind = \"claude-code\"\ntoken = \"{CANARY}\"\n\

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod api;
+mod apprise;
 mod binary;
 mod channel;
 mod cli;
@@ -18,7 +19,10 @@ mod faults;
 mod intake;
 mod models;
 mod multipart;
+mod ntfy;
 mod page;
+mod program;
+mod push;
 mod real;
 mod render;
 mod replicas;
@@ -30,3 +34,4 @@ mod sim;
 mod slack;
 mod store;
 mod telegram;
+mod webhook;

@@ -57,3 +57,8 @@ fn the_page_is_for_everybody() {
 fn the_demo_is_played_to_its_end() {
     play("demo.mjs");
 }
+
+#[test]
+fn the_installed_page_is_seen_without_a_network_and_notifies() {
+    play("offline.mjs");
+}

@@ -84,7 +84,7 @@ impl Letter<'_> {
         let links = self.links();
         let plain = render::mail_text(&out.doc, &links, out.lang);
         let (cid, alt) = (self.cid(), out.picture.as_ref().map_or("", |picture| picture.alt.as_str()));
-        let shown = self.png.as_ref().map(|_| render::Shown { cid: &cid, alt });
+        let shown = self.png.as_ref().map(|_| render::Inline { cid: &cid, alt });
         let html = render::mail(&out.doc, shown, &links, out.lang, &subject).map_err(|error| error.to_string())?;
         let mut message = Message::builder()
             .header(self.date())

@@ -63,7 +63,7 @@ impl Fold<'_> {
     }
 
     /// A copy has not been sent in time, or never will be: tells whoever it was for somewhere else.
-    pub(super) fn fall_back(&mut self, number: u64) {
+    pub(in crate::core) fn fall_back(&mut self, number: u64) {
         // What was told with others in one message is no longer on its way.
         let unsent = |copy: &&Copy| copy.sent == 0 && (copy.outstanding.is_some() || copy.dead.is_some());
         let Some(copy) = self.w.copies.get(&number).map(Box::as_ref).filter(unsent) else { return };

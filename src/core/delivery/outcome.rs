@@ -92,6 +92,9 @@ impl Fold<'_> {
             SendResult::Retry { error, after, uncertain } => {
                 self.try_again(copy, outcome, error, *after, *uncertain);
             }
+            SendResult::Gone { error } if self.w.copies.get(&copy).is_some_and(|copy| self.w.is_device(&copy.to)) => {
+                self.device_gone(copy, &outcome.id, error);
+            }
             SendResult::Gone { error } | SendResult::Rejected { error } => {
                 self.give_up(copy, &outcome.id, outcome.attempt, error);
             }
@@ -279,7 +282,7 @@ impl Fold<'_> {
     }
 
     /// Lets the next copy that hangs under `number` go; `number` may itself hang under another one.
-    pub(super) fn release_children(&mut self, number: u64, first: bool) {
+    pub(in crate::core) fn release_children(&mut self, number: u64, first: bool) {
         if first && let Some(parent) = self.w.copies.get(&number).and_then(|c| c.parent) {
             if let Some(parent) = self.w.copies.get_mut(&parent) {
                 parent.busy = false;

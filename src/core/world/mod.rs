@@ -43,6 +43,7 @@ use super::audit::ChainHead;
 use super::briefing::Briefings;
 use super::control::Control;
 use super::delivery::{Card, Copy, DeadBook, Line, Outstanding};
+use super::device::Notified;
 use super::policy::{Policy, ScopeKind};
 use super::rule::RuleBook;
 use super::schedule::Schedule;
@@ -162,6 +163,9 @@ pub struct World {
     pub moved: BTreeMap<(String, String), String>,
     /// Links and sessions of the page.
     pub signins: SignIns,
+    /// Devices on which people are notified, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub devices: BTreeMap<String, Notified>,
     /// Deadlines.
     #[serde(skip)]
     pub schedule: Schedule,

@@ -65,7 +65,7 @@ pub fn page(visitor: &Visitor, view: &str, content: &impl Serialize) -> Html<Str
     let words = Value::from(Serde(&Words::of(visitor.lang).0));
     let shared = context! {
         view, w => words, v => Value::from(Serde(content)), lang => visitor.lang.as_str(), person => visitor.person.as_str(),
-        csrf => visitor.csrf.as_str(), version => VERSION.as_str(), base => "layout",
+        csrf => visitor.csrf.as_str(), version => VERSION.as_str(), base => "layout", push => visitor.push.as_str(),
         views => VIEWS.map(|(href, key, icon)| context! { href, key, icon }),
     };
     render(view, shared)

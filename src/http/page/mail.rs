@@ -1,4 +1,4 @@
-//! Decisions by a link from a mail: a page that shows what a button would do, and a tap that does it.
+//! Decisions by a link from a mail, or from a message of ntfy: a page that shows what a button would do, and a tap that does it.
 //!
 //! Whatever follows links (scanners, previews, a browser without anybody before it) gets a page that is the same for
 //! every link: the token stands behind the `#`, where no server sees it, and only a tap posts it to where something
@@ -28,8 +28,8 @@ use crate::render::markup::{Block, Doc, Span, text_of};
 use crate::render::{RENDERER, Words};
 use crate::store::FeedRow;
 
-/// The kind of channel whose buttons are links.
-const KIND: &str = "email";
+/// The kinds of channel whose buttons are links.
+const KINDS: [&str; 2] = ["email", "ntfy"];
 
 /// `GET /m`: the same page for every link.
 pub async fn landing(State(door): State<Shared>, headers: HeaderMap) -> Html<String> {
@@ -101,6 +101,7 @@ pub async fn act(State(door): State<Shared>, headers: HeaderMap, content: Conten
         text: tapped.why.trim().to_owned(),
         tap: Some(tap(&token, None)),
         origin: Some(Origin { channel: to.channel.clone(), target: to.target.clone(), reply_to: None }),
+        device: None,
     };
     let appended = door.log.append_one(NewInput::unkeyed(Body::Command(invocation))).await?;
     let reply = appended.reply.ok_or_else(|| Problem::new(500, "There is no answer."))?;
@@ -126,19 +127,20 @@ async fn read<T: DeserializeOwned>(door: &Shared, headers: &HeaderMap, content: 
     serde_json::from_slice(&content.bytes).map_err(|_| Problem::new(422, "The request cannot be read."))
 }
 
-/// The copy to which a link belongs, when it is ours and went out by mail.
+/// The copy to which a link belongs, when it is ours and went out where buttons are links.
 async fn find(door: &Shared, text: &str) -> Result<Option<(Token, FeedRow)>, Problem> {
     let Some(copy) = door.tokens.claimed(text) else { return Ok(None) };
     let Some(row) = door.store.copy(copy).await? else { return Ok(None) };
     let to = &row.copy.to;
-    let is_mail = door.progress.policy.borrow().channels.get(&to.channel).is_some_and(|channel| channel.kind == KIND);
-    let token = door.tokens.read(text, &to.channel, &to.target).filter(|_| is_mail);
+    let policy = door.progress.policy.borrow().clone();
+    let is_link = policy.channels.get(&to.channel).is_some_and(|channel| KINDS.contains(&channel.kind.as_str()));
+    let token = door.tokens.read(text, &to.channel, &to.target).filter(|_| is_link);
     Ok(token.map(|token| (token, row)))
 }
 
 /// The link is not ours, or from before a restore, or of a card that is forgotten.
 fn dead(door: &Shared, headers: &HeaderMap) -> Response {
-    metrics::counter!("sereno_taps_refused_total", "channel" => KIND).increment(1);
+    metrics::counter!("sereno_taps_refused_total", "channel" => "link").increment(1);
     let words = Words::of(html::lang_of(door, headers));
     let said = Done { text: words.get("mail.dead").to_owned(), refused: true, card: None };
     (StatusCode::GONE, Json(said)).into_response()

@@ -5,6 +5,7 @@
 
 mod assets;
 mod cards;
+mod devices;
 mod html;
 mod mail;
 mod session;
@@ -35,7 +36,7 @@ const FEED: usize = 60;
 const LOOKED_AT: i64 = 1000;
 
 /// What every page says about who may embed it, and what it may load.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page's routes.
 pub fn routes() -> Router<Shared> {
@@ -45,6 +46,7 @@ pub fn routes() -> Router<Shared> {
         .route("/cost", get(views::cost))
         .route("/more", get(views::more))
         .route("/card/{copy}", get(card))
+        .route("/c/{card}", get(find))
         .route("/stream", get(stream::stream))
         .route("/head", get(stream::head))
         .route("/complete", get(views::complete))
@@ -53,6 +55,10 @@ pub fn routes() -> Router<Shared> {
         .route("/m/act", post(mail::act))
         .route("/act", post(act))
         .route("/say", post(say))
+        .route("/devices", post(devices::notify))
+        .route("/devices/forget", post(devices::forget))
+        .route("/offline", get(assets::offline))
+        .route("/sw.js", get(assets::worker))
         .route("/signin", post(session::sign_in))
         .route("/signout", post(session::sign_out))
         .route("/assets/{file}", get(assets::asset))
@@ -112,6 +118,15 @@ async fn card(State(door): State<Shared>, headers: HeaderMap, Path(copy): Path<u
     Ok(html::page(&visitor, "feed", &view).into_response())
 }
 
+/// `GET /c/{card}`: where a card stands on the page of whoever looks; what other channels say of it leads here.
+async fn find(State(door): State<Shared>, headers: HeaderMap, Path(card): Path<u64>) -> Result<Redirect, Problem> {
+    let Some(visitor) = session::visitor(&door, &headers).await? else {
+        return Ok(Redirect::to("/"));
+    };
+    let row = door.store.feed_card(&door.page.0, &visitor.person, card).await?;
+    Ok(Redirect::to(&row.map_or_else(|| "/".into(), |row| format!("/card/{}", row.copy.number))))
+}
+
 /// A button that was tapped.
 #[derive(Deserialize)]
 struct Act {
@@ -160,6 +175,7 @@ fn said(door: &Shared, person: &str) -> Invocation {
         text: String::new(),
         tap: None,
         origin: Some(Origin { channel, target: person.to_owned(), reply_to: None }),
+        device: None,
     }
 }
 

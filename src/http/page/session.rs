@@ -36,6 +36,8 @@ pub struct Visitor {
     pub csrf: String,
     /// Hash of the session's token.
     pub session: String,
+    /// Our key, with which a device there subscribes to notifications.
+    pub push: String,
 }
 
 /// A visitor whose request may change something: it came from our own page.
@@ -89,6 +91,7 @@ pub async fn visitor(door: &Shared, headers: &HeaderMap) -> Result<Option<Visito
         tz: person.tz.clone(),
         csrf: csrf(token),
         session,
+        push: door.push.key().to_owned(),
     }))
 }
 

@@ -13,6 +13,10 @@ async fn benches() -> Vec<Box<dyn Bench>> {
         Box::new(crate::slack::bench::SlackBench::start().await),
         Box::new(crate::discord::bench::DiscordBench::start().await),
         Box::new(crate::email::bench::EmailBench::start()),
+        Box::new(crate::ntfy::bench::NtfyBench::start().await),
+        Box::new(crate::apprise::bench::AppriseBench::start()),
+        Box::new(crate::push::bench::PushBench::start()),
+        Box::new(crate::webhook::bench::WebhookBench::start().await),
         Box::new(benches::WebBench::new()),
         Box::new(benches::LogBench::new()),
     ]

@@ -607,7 +607,13 @@ fn answers() -> Vec<Scene> {
         said("notice-role", &mut sim, "/tell debug hello"),
     ];
     let stranger = sereno::core::access::Actor { channel: "tg".into(), account: "99".into(), display: None };
-    let asked = sereno::core::input::Invocation { actor: stranger, text: "/whoami".into(), tap: None, origin: None };
+    let asked = sereno::core::input::Invocation {
+        actor: stranger,
+        text: "/whoami".into(),
+        tap: None,
+        origin: None,
+        device: None,
+    };
     let reply = sim.input(Body::Command(asked)).unwrap();
     let content = *reply.content.unwrap();
     scenes.push(Scene { name: "whoami-stranger".into(), content, buttons: Vec::new(), whole: true, now: sim.now });

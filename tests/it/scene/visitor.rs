@@ -88,6 +88,18 @@ impl Visitor {
         request.json(&body).send().await
     }
 
+    /// Posts something of the page's own. Status and text.
+    pub async fn posts(&self, scene: &Scene, path: &str, body: Value) -> (u16, String) {
+        self.write(scene, path, body).await
+    }
+
+    /// What stands at an address, wherever it leads.
+    pub async fn gets(&self, scene: &Scene, path: &str) -> String {
+        let answer = scene.client.get(scene.url(path)).header("cookie", &self.cookie).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.text().await.unwrap()
+    }
+
     async fn write(&self, scene: &Scene, path: &str, body: Value) -> (u16, String) {
         let answer = self.post(scene, scene.url(path), body).await.unwrap();
         let status = answer.status().as_u16();

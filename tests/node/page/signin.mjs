@@ -95,14 +95,16 @@ function assertGuarded(answer, view) {
 test('every answer says who may embed it and what it may load', async () => {
   const ana = await signedIn(chrome, sereno, 'ana');
   const [{ name, value }] = await ana.context.cookies();
-  const assets = ['/assets/page.css', '/assets/page.js', '/assets/icon.svg', '/assets/app.webmanifest', '/assets/none.css'];
+  const assets = ['/assets/page.css', '/assets/page.js', '/assets/icon.svg', '/assets/app.webmanifest', '/assets/icon-192.png',
+    '/assets/device.js', '/assets/none.css', '/offline', '/sw.js'];
   for (const cookie of ['', `${name}=${value}`]) {
     for (const view of [...VIEWS.filter((one) => one !== '/nothing/here'), ...assets]) {
       const answer = await fetch(sereno.url + view, { headers: { cookie }, redirect: 'manual' });
       assertGuarded(answer, view);
       await answer.body?.cancel();
     }
-    for (const [view, body] of [['/act', { token: 'x' }], ['/say', { text: '/kill canary' }], ['/signout', {}]]) {
+    for (const [view, body] of [['/act', { token: 'x' }], ['/say', { text: '/kill canary' }], ['/signout', {}],
+      ['/devices', {}], ['/devices/forget', { device: 'x' }]]) {
       const headers = { cookie, 'content-type': 'application/json' };
       const answer = await fetch(sereno.url + view, { method: 'POST', headers, body: JSON.stringify(body) });
       assertGuarded(answer, view);
