@@ -20,7 +20,7 @@ use crate::runtime::claude_code::ClaudeCode;
 use crate::runtime::generic::Generic;
 #[cfg(feature = "slack")]
 use crate::runtime::secret::Secret;
-use crate::runtime::signature::Key;
+use crate::runtime::signature::{self, Key};
 use crate::runtime::{AgentScope, Runtime, claude_code, generic};
 
 fn fault(place: String, message: impl Into<String>) -> ConfigError {
@@ -194,7 +194,7 @@ fn webhook(config: &Config, name: &str, about: &config::Channel) -> Result<Arc<d
     let settings = webhook::Settings {
         name: name.to_owned(),
         url: url(about.url.as_ref(), &place)?.ok_or_else(|| fault(place.clone(), "needs url"))?,
-        key,
+        sign: Arc::new(move |id, at, body| signature::sign(&key, id, at, body)),
         public_url: config.public_url(),
         rate: about.rate.unwrap_or(0.0),
     };

@@ -45,7 +45,7 @@ pub(crate) fn run(config: &Config, args: &Args) -> Done {
                 "a PostgreSQL database is brought back with pg_restore; then run `sereno restore --here`".into(),
             )
         })?;
-        let (epoch, kept) = change_places(from, &to, config.lease()).await?;
+        let (epoch, kept) = Box::pin(change_places(from, &to, config.lease())).await?;
         println!("restored: epoch {epoch}, from {}", from.display());
         if let Some(kept) = kept {
             println!("what was there is kept as {}", kept.display());

@@ -92,7 +92,7 @@ const SPECIAL_V4: [([u8; 4], u8); 15] = [
     ([240, 0, 0, 0], 4),
 ];
 
-/// Networks within 2000::/3 that are not the public Internet: ranges of protocols (Teredo among them), documentation.
+/// Networks within `2000::/3` that are not the public Internet: ranges of protocols (Teredo among them), documentation.
 /// <https://www.iana.org/assignments/iana-ipv6-special-registry>
 const SPECIAL_V6: [(Ipv6Addr, u8); 3] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),

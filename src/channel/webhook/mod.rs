@@ -5,6 +5,7 @@
 //! that is answered is read: programs that want to act have the API.
 //! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,10 +14,10 @@ use serde_json::{Value, json};
 
 use super::{Channel, Outgoing, Pace, Verdict, carries};
 use crate::core::policy::ChannelPolicy;
+use crate::core::time::Ts;
 use crate::outgoing::{self, Answer, Failed, Guarded};
 use crate::render::markup::{Block, text_of};
 use crate::render::plain;
-use crate::runtime::signature;
 
 /// A call that takes longer is given up.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -25,6 +26,9 @@ const SCHEMA: u32 = 1;
 /// Who is called, in words.
 const WHOM: &str = "its url";
 
+/// Signs a body under a name and a time: the three header fields of the specification.
+pub type Sign = Arc<dyn Fn(&str, Ts, &[u8]) -> [(&'static str, String); 3] + Send + Sync>;
+
 /// What the adapter needs to know.
 #[derive(Clone)]
 pub struct Settings {
@@ -32,8 +36,8 @@ pub struct Settings {
     pub name: String,
     /// Where notices go. It may hold a credential.
     pub url: Url,
-    /// With which they are signed. Secret.
-    pub key: Vec<u8>,
+    /// Signs them.
+    pub sign: Sign,
     /// Our own address as others see it, without a slash at its end.
     pub public_url: String,
     /// Calls a second; 0 for no limit.
@@ -72,7 +76,7 @@ impl Webhook {
 
     async fn call(&self, id: &str, out: &Outgoing, body: String) -> Result<Answer, Failed> {
         let mut request = self.client.post(self.settings.url.clone())?.header("content-type", "application/json");
-        for (name, value) in signature::sign(&self.settings.key, id, out.now, body.as_bytes()) {
+        for (name, value) in (self.settings.sign)(id, out.now, body.as_bytes()) {
             request = request.header(name, value);
         }
         outgoing::call(request.body(body)).await

@@ -7,8 +7,11 @@ mod stories;
 mod taker;
 mod verdicts;
 
-use sereno::channel::webhook::{Settings, Webhook};
+use std::sync::Arc;
+
+use sereno::channel::webhook::{Settings, Sign, Webhook};
 use sereno::outgoing::Inside;
+use sereno::runtime::signature;
 
 use crate::scene::SECRET_BYTES;
 use taker::Taker;
@@ -19,10 +22,15 @@ fn settings(taker: &Taker) -> Settings {
     Settings {
         name: "hook".into(),
         url: taker.url().parse().unwrap(),
-        key: SECRET_BYTES.to_vec(),
+        sign: signer(SECRET_BYTES.to_vec()),
         public_url: PUBLIC_URL.into(),
         rate: 0.0,
     }
+}
+
+/// Signs with a key, as the application does.
+fn signer(key: Vec<u8>) -> Sign {
+    Arc::new(move |id, at, body| signature::sign(&key, id, at, body))
 }
 
 /// The real adapter, speaking to `taker`, which is on this machine.

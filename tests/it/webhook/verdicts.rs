@@ -8,7 +8,7 @@ use sereno::core::time::Span;
 use sereno::outgoing::Inside;
 
 use super::taker::{Fault, Taker};
-use super::{adapter, settings};
+use super::{adapter, settings, signer};
 use crate::channel::contract::{everywhere, line, message};
 
 fn word(verdict: &Verdict) -> &'static str {
@@ -108,7 +108,7 @@ async fn a_lost_answer_is_asked_for_again_under_the_same_name_and_a_newer_text_h
 async fn a_wrong_secret_and_a_closed_door_are_told_apart() {
     let taker = Taker::start().await;
     let mut wrong = settings(&taker);
-    wrong.key = vec![7; 32];
+    wrong.sign = signer(vec![7; 32]);
     let hook = Webhook::new(wrong.clone(), Webhook::client(Inside::Private).unwrap());
     let verdict = hook.send(&line("ops", "It asks")).await;
     assert!(matches!(&verdict, Verdict::Locked(why) if why.contains("the same secret")), "{verdict:?}");

@@ -34,7 +34,10 @@ test('without a network it shows what was seen last, how old it is, and nothing 
   await approve.waitFor();
   const token = await approve.getAttribute('data-token');
   const csrf = await you.page.locator('meta[name=csrf]').getAttribute('content');
-  await until('the question is kept', async () => (await state(you.page))?.html.includes('pytest tests/'));
+  await until('the question is kept', async () => {
+    const now = await state(you.page);
+    return now?.html.includes('pytest tests/') && now.sentence.includes('1 needs you');
+  });
   const all = JSON.stringify(await kept(you.page));
   for (const secret of [token, csrf, 'data-token', '<button', '<form']) assert.ok(!all.includes(secret), `${secret} is kept`);
 
