@@ -10,7 +10,7 @@ mod look;
 mod parse;
 mod target;
 
-pub use catalogue::{ArgKind, CATALOGUE, Catalogue, Confirm, Effect, Group, Spec, Texts};
+pub use catalogue::{ArgKind, CATALOGUE, Catalogue, Confirm, Effect, Group, Spec, Texts, Touches};
 pub use parse::{Line, is_command, quoted};
 
 use super::access::{self, Authorized};
@@ -110,7 +110,11 @@ impl Fold<'_> {
         let from = invocation.origin.as_ref().map(|origin| self.destination(origin, &who));
         let handler = HANDLERS.iter().find(|(name, _)| *name == spec.name).map(|(_, handler)| *handler);
         let call = Call { spec, line, who, from };
-        handler.map_or(Err(Reason::NothingToDo), |handler| handler(self, &call))
+        let outcome = handler.map_or(Err(Reason::NothingToDo), |handler| handler(self, &call));
+        if let Err(reason @ (Reason::OutOfScope { .. } | Reason::DeniedByRule { .. })) = &outcome {
+            self.audit_refusal(invocation, spec, reason);
+        }
+        outcome
     }
 
     fn audit_refusal(&mut self, invocation: &Invocation, spec: &Spec, reason: &Reason) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::access::{Actor, Role};
+use super::access::{Access, Actor, Rights, Role, Target};
 use super::calendar::Unit;
 use super::money::{self, Listed, Price};
 use super::time::Span;
@@ -229,6 +229,12 @@ pub struct Policy {
     pub people: BTreeMap<String, Person>,
     /// Tokens of the API by name: they act, but nobody is behind them to be told anything.
     pub tokens: BTreeMap<String, Role>,
+    /// Where roles hold, and what is allowed and denied besides, by the name of a person or a token.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub access: BTreeMap<String, Access>,
+    /// The environment of runtimes that have one, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environments: BTreeMap<String, String>,
     /// Channels by name.
     pub channels: BTreeMap<String, ChannelPolicy>,
     /// Runtimes by name.
@@ -257,6 +263,8 @@ impl Default for Policy {
         Self {
             people: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            access: BTreeMap::new(),
+            environments: BTreeMap::new(),
             channels: BTreeMap::new(),
             runtimes: BTreeMap::new(),
             rules: Vec::new(),
@@ -281,6 +289,22 @@ impl Policy {
             kind => self.people.iter().find(|(_, person)| person.accounts.get(kind) == Some(&actor.account)),
         };
         found.map(|(name, person)| (name.as_str(), person.role))
+    }
+
+    /// What a person may do, and where.
+    pub fn rights_of(&self, person: &str) -> Option<Rights> {
+        let role = self.people.get(person)?.role;
+        Some(Rights { role, access: self.access.get(person).cloned().unwrap_or_default() })
+    }
+
+    /// Whether somebody's role says all of what they may do. So it is for whoever is not known.
+    pub fn is_unbounded(&self, name: &str) -> bool {
+        self.access.get(name).is_none_or(Access::is_plain)
+    }
+
+    /// An agent, as far as rules know it.
+    pub fn target<'a>(&'a self, runtime: &'a str, id: &'a str, tags: &'a [String]) -> Target<'a> {
+        Target { runtime, id, tags, environment: self.environments.get(runtime).map(String::as_str) }
     }
 
     /// Whether messages of a channel can be changed after they were sent.

@@ -278,6 +278,20 @@ pub enum Reason {
         /// The roles that may.
         needs: Vec<String>,
     },
+    /// Nothing allows the person to use the command there.
+    OutOfScope {
+        /// The command.
+        command: String,
+        /// Identity of the agent; empty for what is no single agent's.
+        thing: String,
+    },
+    /// A rule denies the person the command there.
+    DeniedByRule {
+        /// The command.
+        command: String,
+        /// Identity of the agent; empty for what is no single agent's.
+        thing: String,
+    },
     /// There is no such command.
     UnknownCommand {
         /// What was typed.

@@ -103,6 +103,16 @@ fn caller<'a>(door: &'a Shared, headers: &HeaderMap, needed: Option<Role>) -> Re
     }
 }
 
+/// Whose token asks for a list: those are about everything, and are no answer to whoever may see a part.
+fn reader<'a>(door: &'a Shared, headers: &HeaderMap, needed: Option<Role>) -> Result<&'a ApiToken, Problem> {
+    let token = caller(door, headers, needed)?;
+    if door.progress.policy.borrow().is_unbounded(&token.name) {
+        return Ok(token);
+    }
+    let remedy = "This token may see a part of the agents, and this is about all of them. Ask POST /v1/commands.";
+    Err(Problem::new(403, remedy))
+}
+
 /// A command as it is sent.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -4,6 +4,7 @@ mod alerts;
 mod approvals;
 mod control;
 mod life;
+mod people;
 mod quarantine;
 mod trace;
 mod trouble;

@@ -1,5 +1,6 @@
 //! The pure core: its laws as properties over random logs, and its rules as examples at their edges.
 
+mod access;
 mod approvals;
 mod commands;
 mod days;
