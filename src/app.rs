@@ -98,7 +98,7 @@ impl App {
         let claim = keeper.claim("");
         let (engine_stopper, engine_stop) = Stopper::new();
         let engine = (engine_stopper, tokio::spawn(keeper.run(engine_stop)));
-        let tokens = tokens(&store, &sources).await?;
+        let tokens = tokens(&store, &sources).await?.with_page(&config.public_url());
         let health = Arc::new(Health::new(sources.now()));
         let (front_stopper, front_stop) = Stopper::new();
         let (back_stopper, back_stop) = Stopper::new();

@@ -190,7 +190,9 @@ impl Receiver {
             text: incoming.text.clone(),
             tap,
             origin: Some(origin.clone()),
+            secret: None,
         })
+        .map(|invocation| self.tokens.sealed(invocation, self.sources.entropy.as_ref()))
     }
 
     async fn respond(

@@ -16,6 +16,7 @@ mod hook;
 mod init;
 mod notify;
 mod outbox;
+mod people;
 mod restore;
 mod serve;
 
@@ -60,6 +61,9 @@ enum Command {
     /// List, retry or drop what could not be sent.
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
+    /// List, add and link people beyond the configuration; make tokens of the API.
+    #[command(subcommand)]
+    People(people::PeopleCommand),
     /// Verify or export the audit.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -174,6 +178,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Hook(args) => hook::run(&args),
         Command::Notify(command) => notify::run(&load(config)?, command),
         Command::Outbox(command) => outbox::run(&load(config)?, command),
+        Command::People(command) => people::run(&load(config)?, &command),
         Command::Audit(command) => audit::run(config, command),
         Command::Explain(args) => explain::run(&load(config)?, &args),
         Command::Emit(args) => emit::run(&load(config)?, args),
@@ -207,7 +212,7 @@ fn check(config: &Config) -> Done {
     crate::app::build_runtimes(config)?;
     crate::app::api_tokens(config)?;
     if config.policy.people.is_empty() {
-        return Err(Failure::Usage("there are no people: add [people.NAME] with role = \"admin\"".into()));
+        println!("there are no people: the first start prints a link with which somebody becomes the admin");
     }
     println!(
         "ok (people: {}, channels: {}, runtimes: {}, rules: {})",

@@ -26,6 +26,7 @@ pub fn policy(file: &File) -> Policy {
         tokens: file.api.tokens.iter().map(|(name, token)| (name.clone(), *token.role.get_ref())).collect(),
         access: rules(file),
         environments: environments(file),
+        keys: BTreeMap::new(),
         channels: channels(file),
         runtimes: file.runtimes.iter().map(|(name, runtime)| (name.clone(), of_runtime(runtime))).collect(),
         rules: file.rules.iter().filter(|rule| rule.enabled).map(of_rule).collect(),

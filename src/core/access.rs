@@ -86,7 +86,7 @@ pub fn authorize(policy: &Policy, actor: &Actor, spec: &'static Spec) -> Result<
     }
     let who = Authorized { person: person.to_owned(), role, channel: actor.channel.clone(), spec, rights };
     if spec.touches == Touches::Fleet {
-        who.check(None.into_iter())?;
+        who.check(std::iter::empty())?;
     }
     Ok(who)
 }
@@ -136,7 +136,7 @@ impl Authorized {
             return Ok(());
         }
         match agents {
-            [] => self.check(None.into_iter()),
+            [] => self.check(std::iter::empty()),
             agents => self.check(agents.iter().map(|agent| w.target(*agent))),
         }
     }

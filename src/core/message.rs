@@ -5,6 +5,7 @@
 
 mod answers;
 mod digest;
+mod people;
 mod rows;
 mod turn;
 mod views;
@@ -17,6 +18,7 @@ use super::status::Status;
 
 pub use answers::*;
 pub use digest::*;
+pub use people::*;
 pub use rows::{action_headline, action_text, field_name};
 pub use views::*;
 
@@ -51,11 +53,13 @@ pub enum Content {
     Missed(MissedView),
     Dead(DeadView),
     Digest(Box<DigestView>),
+    Secret(SecretView),
+    People(PeopleView),
 }
 
 impl Content {
     /// Every template's name, for the test that none is missing.
-    pub const NAMES: [&'static str; 26] = [
+    pub const NAMES: [&'static str; 28] = [
         "alert",
         "loop",
         "approval",
@@ -82,6 +86,8 @@ impl Content {
         "missed",
         "dead",
         "digest",
+        "secret",
+        "people",
     ];
 
     /// The name of its template.
@@ -113,6 +119,8 @@ impl Content {
             Self::Missed(_) => "missed",
             Self::Dead(_) => "dead",
             Self::Digest(_) => "digest",
+            Self::Secret(_) => "secret",
+            Self::People(_) => "people",
         }
     }
 }

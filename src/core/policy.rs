@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::access::{Access, Actor, Rights, Role, Target};
 use super::calendar::Unit;
 use super::money::{self, Listed, Price};
-use super::time::Span;
+use super::time::{Span, Ts};
 
 /// Languages that sereno speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,6 +89,15 @@ impl Person {
             kind => self.accounts.get(kind).cloned(),
         }
     }
+}
+
+/// A token of the API that is known by its hash alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyHash {
+    /// SHA-256 of the token, hexadecimal.
+    pub hash: String,
+    /// Until when it is good.
+    pub expires: Ts,
 }
 
 /// What a channel can carry.
@@ -235,6 +244,9 @@ pub struct Policy {
     /// The environment of runtimes that have one, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environments: BTreeMap<String, String>,
+    /// Of tokens that are known by their hash alone: the hash, and until when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<String, KeyHash>,
     /// Channels by name.
     pub channels: BTreeMap<String, ChannelPolicy>,
     /// Runtimes by name.
@@ -265,6 +277,7 @@ impl Default for Policy {
             tokens: BTreeMap::new(),
             access: BTreeMap::new(),
             environments: BTreeMap::new(),
+            keys: BTreeMap::new(),
             channels: BTreeMap::new(),
             runtimes: BTreeMap::new(),
             rules: Vec::new(),

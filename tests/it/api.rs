@@ -139,6 +139,8 @@ async fn who_may_not_read_is_told_nothing_and_what_cannot_be_read_is_told_why() 
     let scene = Scene::start(crate::database::sqlite().await, TOKENS).await;
     let lists = ["agents", "sessions", "tasks", "costs", "alerts", "approvals", "audit", "stream"];
     for list in lists {
+        // Whoever is wrong too often is told to wait; a minute later it is a wrong token again.
+        scene.advance(Span::mins(2)).await;
         for token in ["", "wrong", "reader", "reader-token-for-test", "fleet-token-fleet-token"] {
             let request = scene.client.get(scene.url(&format!("/v1/{list}"))).bearer_auth(token);
             assert_eq!(request.send().await.unwrap().status(), 401, "{list} {token}");

@@ -212,6 +212,7 @@ impl Sim {
             text: text.into(),
             tap: None,
             origin: Some(Origin { channel: channel.into(), target: account.into(), reply_to }),
+            secret: None,
         }))
         .expect("every command is answered")
     }
@@ -241,6 +242,7 @@ impl Sim {
             text: String::new(),
             tap: Some(tap),
             origin: Some(Origin { channel: "page".into(), target: person.into(), reply_to: None }),
+            secret: None,
         }))
         .expect("every tap is answered")
     }

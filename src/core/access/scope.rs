@@ -109,8 +109,8 @@ impl Within {
         let environment = || match target.environment {
             Some(environment) => any(&self.environments, environment),
             None => {
-                let named = target.tags.iter().filter_map(|tag| tag.strip_prefix(ENVIRONMENT_TAG));
-                named.into_iter().any(|environment| any(&self.environments, environment))
+                let mut named = target.tags.iter().filter_map(|tag| tag.strip_prefix(ENVIRONMENT_TAG));
+                named.any(|environment| any(&self.environments, environment))
             }
         };
         (self.agents.is_empty() || agent())

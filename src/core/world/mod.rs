@@ -39,6 +39,7 @@ use super::audit::ChainHead;
 use super::briefing::Briefings;
 use super::control::Control;
 use super::delivery::{Card, Copy, DeadBook, Line, Outstanding};
+use super::people::Roster;
 use super::policy::{Policy, ScopeKind};
 use super::rule::RuleBook;
 use super::schedule::Schedule;
@@ -158,6 +159,9 @@ pub struct World {
     pub moved: BTreeMap<(String, String), String>,
     /// Links and sessions of the page.
     pub signins: SignIns,
+    /// What is known of people beyond the configuration.
+    #[serde(default, skip_serializing_if = "Roster::is_empty")]
+    pub roster: Roster,
     /// Deadlines.
     #[serde(skip)]
     pub schedule: Schedule,

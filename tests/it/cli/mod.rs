@@ -5,6 +5,7 @@ mod docs;
 mod health;
 mod help;
 mod hook;
+mod people;
 mod running;
 mod secrets;
 mod setup;

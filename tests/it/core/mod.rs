@@ -9,6 +9,7 @@ mod forgetting;
 mod gaps;
 mod layers;
 pub mod logs;
+mod people;
 mod repeats;
 mod replay;
 mod room;

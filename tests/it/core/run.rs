@@ -102,6 +102,7 @@ impl Run {
             text: String::new(),
             tap: Some(Tap { copy: copy.number, button, receipt: tapped }),
             origin: Some(Origin { channel: "page".into(), target, reply_to: None }),
+            secret: None,
         })
     }
 

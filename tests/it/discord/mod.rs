@@ -8,6 +8,7 @@ pub mod faults;
 mod forms;
 mod gateway;
 mod hostile;
+mod linking;
 mod markdown;
 mod people;
 mod receiving;

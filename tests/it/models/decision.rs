@@ -123,6 +123,7 @@ fn tap(sim: &Sim, voter: usize, button: u16) -> Body {
         text: String::new(),
         tap: Some(tap),
         origin: Some(Origin { channel: channel.into(), target: account.into(), reply_to: None }),
+        secret: None,
     })
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sereno::core::calendar::Unit;
 use sereno::core::delivery::{Card, SendOutcome, SendResult};
 use sereno::core::input::Body;
-use sereno::core::message::{Button, Content};
+use sereno::core::message::{Button, Content, SecretView};
 use sereno::core::policy::{DigestSpec, RuleSpec, Severity};
 use sereno::core::time::{Span, Ts};
 
@@ -48,8 +48,41 @@ pub fn all() -> Vec<Scene> {
         answers(),
         outage(),
         digests(),
+        people(),
     ];
     parts.into_iter().flatten().collect()
+}
+
+/// Who is known, and what is for one reader alone.
+fn people() -> Vec<Scene> {
+    let mut sim = Sim::new();
+    sim.say("victor", "/people add bea role:operator team:web");
+    let mut scenes = vec![seen("people", &sim)];
+    for (what, name, text, lives) in [
+        ("code", "ana", "7K3F-9QXA", Span::mins(10)),
+        ("link", "ana", "https://sereno.example.org/#signin=2b7e151628aed2a6", Span::mins(10)),
+        ("key", "ci", "sereno_2b7e151628aed2a6abf7158809cf4f3c", Span::days(90)),
+    ] {
+        let view = SecretView {
+            what: what.into(),
+            name: name.into(),
+            nonce: "00".into(),
+            expires: sim.now.plus(lives),
+            text: Some(text.into()),
+        };
+        let scene = |name: String, view| Scene {
+            name,
+            content: Content::Secret(view),
+            buttons: Vec::new(),
+            whole: true,
+            now: sim.now,
+        };
+        scenes.push(scene(format!("secret-{what}"), view.clone()));
+        if what == "code" {
+            scenes.push(scene("secret-over".into(), SecretView { text: None, ..view }));
+        }
+    }
+    scenes
 }
 
 /// Telegram is away for a while; what it did not take at all is dead.
@@ -490,7 +523,13 @@ fn answers() -> Vec<Scene> {
         said("notice-role", &mut sim, "/tell debug hello"),
     ];
     let stranger = sereno::core::access::Actor { channel: "tg".into(), account: "99".into(), display: None };
-    let asked = sereno::core::input::Invocation { actor: stranger, text: "/whoami".into(), tap: None, origin: None };
+    let asked = sereno::core::input::Invocation {
+        actor: stranger,
+        text: "/whoami".into(),
+        tap: None,
+        origin: None,
+        secret: None,
+    };
     let reply = sim.input(Body::Command(asked)).unwrap();
     let content = *reply.content.unwrap();
     scenes.push(Scene { name: "whoami-stranger".into(), content, buttons: Vec::new(), whole: true, now: sim.now });

@@ -6,6 +6,7 @@ mod decisions;
 mod drawn;
 pub mod fake;
 mod faults;
+mod linking;
 mod people;
 mod pushed;
 mod receiving;

@@ -8,6 +8,7 @@ pub mod fake;
 pub mod faults;
 mod html;
 mod pace;
+mod people;
 mod receiving;
 mod serve;
 mod storms;
