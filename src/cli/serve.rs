@@ -46,8 +46,16 @@ async fn serve(config: &Config, args: Args) -> Done {
         other => Failure::no(other),
     })?;
     tracing::info!(address = %app.address, url = app.door.public_url, "ready");
-    if let Err(Failure::No(error) | Failure::Usage(error) | Failure::Damaged(error)) = greet(&app, args.link).await {
-        tracing::warn!(error, "no sign-in link could be made");
+    match greet(&app, args.link).await {
+        Ok(()) => {}
+        Err(Failure::No(error) | Failure::Damaged(error)) => {
+            tracing::warn!(error, "no sign-in link could be made");
+        }
+        // Who is known stands in the store as well, so this is found out only now.
+        Err(usage) => {
+            app.stop().await;
+            return Err(usage);
+        }
     }
     supervisor.tell(&format!("READY=1\nSTATUS=listening on {}", app.address));
     let door = app.door.clone();
