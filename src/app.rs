@@ -100,7 +100,7 @@ impl App {
         let claim = keeper.claim("");
         let (engine_stopper, engine_stop) = Stopper::new();
         let engine = (engine_stopper, tokio::spawn(keeper.run(engine_stop)));
-        let tokens = tokens(&store, &sources).await?;
+        let tokens = tokens(&store, &sources).await?.with_page(&config.public_url());
         let push = Arc::new(devices::push(config, &store, &sources).await?);
         channels.insert(PUSH.to_owned(), push.clone());
         let channels = Arc::new(channels);

@@ -158,11 +158,11 @@ impl Engine {
     /// # Errors
     /// When it cannot be committed.
     pub async fn apply(&mut self, policy: &Policy) -> store::Result<()> {
-        if *self.world.policy != *policy {
+        if *self.world.configured() != *policy {
             self.fold(vec![NewInput::unkeyed(Body::Policy(Box::new(policy.clone())))], &Asked::default()).await?;
         } else if !self.store.is_exclusive() && self.store.policy().await?.is_none() {
             let mut tx = self.store.begin_commit().await?;
-            tx.write_policy(&serde_json::to_string(policy)?, self.world.pos).await?;
+            tx.write_policy(&serde_json::to_string(&*self.world.policy)?, self.world.pos).await?;
             tx.commit(self.world.pos, self.world.pos, self.lease.term).await?;
         }
         Ok(())

@@ -191,7 +191,9 @@ impl Receiver {
             tap,
             origin: Some(origin.clone()),
             device: None,
+            secret: None,
         })
+        .map(|invocation| self.tokens.sealed(invocation, self.sources.entropy.as_ref()))
     }
 
     async fn respond(

@@ -1,5 +1,6 @@
 //! `sereno commands`: what is derived from the command catalogue, and whether it is up to date.
 
+mod access;
 mod manifest;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +15,8 @@ use crate::core::signal::CATALOGUE as SIGNALS;
 /// What `commands` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CommandsCommand {
-    /// Write the generated parts of the README, and what Slack and Discord are told beside it.
+    /// Write the generated parts of the README, and what stands beside it: what Slack and Discord are told, and the
+    /// table of who may do what.
     Generate {
         /// The README.
         #[arg(long, default_value = "README.md", value_name = "FILE")]
@@ -35,6 +37,7 @@ pub(crate) fn run(command: &CommandsCommand) -> Done {
     let wanted = [
         (readme.clone(), generated(&text).map_err(Failure::Usage)?),
         (beside.join(manifest::PATH), manifest::manifest()),
+        (beside.join(access::PATH), access::page()),
         #[cfg(feature = "discord")]
         (beside.join(REGISTRATION), crate::channel::discord::registration()),
     ];

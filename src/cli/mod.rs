@@ -17,6 +17,7 @@ mod hook;
 mod init;
 mod notify;
 mod outbox;
+mod people;
 mod restore;
 mod serve;
 
@@ -63,6 +64,9 @@ enum Command {
     /// List, retry or drop what could not be sent.
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
+    /// List, add and link people beyond the configuration; make tokens of the API.
+    #[command(subcommand)]
+    People(people::PeopleCommand),
     /// Verify or export the audit.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -178,6 +182,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Hook(args) => hook::run(&args),
         Command::Notify(command) => notify::run(&load(config)?, command),
         Command::Outbox(command) => outbox::run(&load(config)?, command),
+        Command::People(command) => people::run(&load(config)?, &command),
         Command::Audit(command) => audit::run(config, command),
         Command::Explain(args) => explain::run(&load(config)?, &args),
         Command::Emit(args) => emit::run(&load(config)?, args),
@@ -219,7 +224,7 @@ fn build(config: &Config) -> Result<Channels, ConfigError> {
 fn check(config: &Config) -> Done {
     build(config)?;
     if config.policy.people.is_empty() {
-        return Err(Failure::Usage("there are no people: add [people.NAME] with role = \"admin\"".into()));
+        println!("there are no people: the first start prints a link with which somebody becomes the admin");
     }
     println!(
         "ok (people: {}, channels: {}, runtimes: {}, rules: {})",

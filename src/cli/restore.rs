@@ -35,7 +35,7 @@ pub(crate) fn run(config: &Config, args: &Args) -> Done {
         let url = config.store_url()?;
         let Some(from) = &args.from else {
             let store = Store::open_with(&url, config.direct_url()?.as_deref()).await?;
-            let epoch = end_what_is_open(&store, config.lease(), None).await;
+            let epoch = Box::pin(end_what_is_open(&store, config.lease(), None)).await;
             store.close().await;
             println!("restored: epoch {}", epoch?);
             return Ok(());
@@ -72,7 +72,7 @@ async fn change_places(from: &Path, to: &Path, lives: Span) -> Result<(u64, Opti
     let owned = crate::store::own(to)?;
     let replaced = head_of(to).await;
     let store = Store::open(&format!("sqlite://{}", ready.display())).await?;
-    let epoch = end_what_is_open(&store, lives, replaced).await;
+    let epoch = Box::pin(end_what_is_open(&store, lives, replaced)).await;
     store.close().await;
     let epoch = epoch?;
     let kept = to.exists().then(|| beside(to, &format!(".replaced-{epoch}")));

@@ -16,6 +16,9 @@ use crate::engine::Stopped;
 /// Stopping takes at most this long.
 const HARD_STOP: Duration = Duration::from_secs(30);
 
+/// What the first admin is called where nobody is configured.
+const FIRST: &str = "admin";
+
 /// Arguments of `serve`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
@@ -26,12 +29,6 @@ pub(crate) struct Args {
 
 pub(crate) fn run(config: &Config, args: Args) -> Done {
     start_log(config);
-    if config.policy.people.is_empty() {
-        return Err(Failure::Usage("there are no people: add [people.NAME] with role = \"admin\"".into()));
-    }
-    if let Some(person) = args.link.as_ref().filter(|person| !config.policy.people.contains_key(*person)) {
-        return Err(Failure::Usage(format!("there is no person `{person}` in the configuration")));
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::no)?;
     let done = runtime.block_on(serve(config, args));
     // When we were cut, something hangs; it is not waited for.
@@ -49,10 +46,16 @@ async fn serve(config: &Config, args: Args) -> Done {
         other => Failure::no(other),
     })?;
     tracing::info!(address = %app.address, url = app.door.public_url, "ready");
-    if let Err(Failure::No(error) | Failure::Usage(error) | Failure::Damaged(error)) =
-        greet(config, &app, args.link).await
-    {
-        tracing::warn!(error, "no sign-in link could be made");
+    match greet(&app, args.link).await {
+        Ok(()) => {}
+        Err(Failure::No(error) | Failure::Damaged(error)) => {
+            tracing::warn!(error, "no sign-in link could be made");
+        }
+        // Who is known stands in the store as well, so this is found out only now.
+        Err(usage) => {
+            app.stop().await;
+            return Err(usage);
+        }
     }
     supervisor.tell(&format!("READY=1\nSTATUS=listening on {}", app.address));
     let door = app.door.clone();
@@ -85,17 +88,26 @@ async fn serve(config: &Config, args: Args) -> Done {
     Ok(())
 }
 
-/// Prints a sign-in link while nobody is signed in: for the first admin, on the console only.
-async fn greet(config: &Config, app: &App, wanted: Option<String>) -> Done {
+/// Prints a sign-in link while nobody is signed in: for the first admin, on the console only. Where nobody at all is
+/// known, whoever uses it becomes that.
+async fn greet(app: &App, wanted: Option<String>) -> Done {
     let now = app.door.sources.now();
     let nobody = app.door.store.count_sign_ins(now).await? == 0;
+    let policy = app.door.progress.policy.borrow().clone();
+    if let Some(person) = wanted.as_ref().filter(|person| !policy.people.contains_key(*person)) {
+        return Err(Failure::Usage(format!("there is no person `{person}`")));
+    }
     let first_admin = || {
-        let admins = config.policy.people.iter().filter(|(_, person)| person.role == Role::Admin);
-        admins.map(|(name, _)| name.clone()).next()
+        let admins = policy.people.iter().filter(|(_, person)| person.role == Role::Admin);
+        admins.map(|(name, _)| name.clone()).next().or_else(|| policy.people.is_empty().then(|| FIRST.to_owned()))
     };
     let Some(person) = wanted.or_else(|| first_admin().filter(|_| nobody)) else { return Ok(()) };
     let link = app.sign_in_link(&person).await.map_err(Failure::no)?;
-    println!("Sign in as {person} (once, within 10 minutes): {link}");
+    if policy.people.is_empty() {
+        println!("Nobody is configured: whoever opens this link is the admin (once, within 10 minutes): {link}");
+    } else {
+        println!("Sign in as {person} (once, within 10 minutes): {link}");
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use toml::Spanned;
 
+use super::access;
 use super::error::{Fault, Source};
 use super::file::{Channel, ChannelKind, File, MailSecurity, RuntimeKind};
 use super::policy::{self, PAGE};
@@ -31,6 +32,7 @@ pub fn check(file: &File, policy: &Policy, source: Source<'_>) -> Vec<Fault> {
     check_storage(file, source, &mut faults);
     check_names(file, source, &mut faults);
     check_accounts(file, source, &mut faults);
+    access::check(file, source, &mut faults);
     check_channels(file, source, &mut faults);
     check_runtimes(file, source, &mut faults);
     check_rules(file, source, &mut faults);

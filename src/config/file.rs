@@ -204,6 +204,57 @@ pub enum LogFormat {
     Json,
 }
 
+/// `within`: which agents are meant; every list that is said must fit.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Within {
+    /// Globs over identities of agents, or over `runtime/identity`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<Spanned<String>>,
+    /// Globs over names of runtimes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runtimes: Vec<Spanned<String>>,
+    /// Globs over tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Spanned<String>>,
+    /// Globs over environments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<Spanned<String>>,
+}
+
+impl Within {
+    /// All of its globs.
+    pub fn globs(&self) -> impl Iterator<Item = &Spanned<String>> {
+        [&self.agents, &self.runtimes, &self.tags, &self.environments].into_iter().flatten()
+    }
+}
+
+/// `[[people.NAME.allow]]`, `[[people.NAME.deny]]`, and the same of tokens.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessRule {
+    /// Everything that this role may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Commands by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<Spanned<String>>,
+    /// Where; everywhere when nothing is said.
+    #[serde(default)]
+    pub within: Within,
+}
+
+/// What a role does not say, of a person or a token.
+#[derive(Clone, Copy, Debug)]
+pub struct AccessKeys<'a> {
+    /// Where the role holds.
+    pub within: &'a Within,
+    /// What is allowed besides.
+    pub allow: &'a [AccessRule],
+    /// What is denied, whatever allows it.
+    pub deny: &'a [AccessRule],
+}
+
 /// `[people.NAME]`
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -234,9 +285,23 @@ pub struct Person {
     /// Their key at Apprise, with tags behind a slash or without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apprise: Option<Spanned<String>>,
+    /// Where the role holds; everywhere when nothing is said.
+    #[serde(default)]
+    pub within: Within,
+    /// What they may do besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<AccessRule>,
+    /// What they may not do, whatever allows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deny: Vec<AccessRule>,
 }
 
 impl Person {
+    /// What the role does not say.
+    pub fn access(&self) -> AccessKeys<'_> {
+        AccessKeys { within: &self.within, allow: &self.allow, deny: &self.deny }
+    }
+
     /// Their accounts by kind of channel, each with where it stands.
     pub fn accounts(&self) -> impl Iterator<Item = (&'static str, String, Range<usize>)> {
         let numbers = [("telegram", &self.telegram), ("discord", &self.discord)];
@@ -410,6 +475,9 @@ pub struct Runtime {
     /// Which hook of Claude Code asks a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<GateHook>,
+    /// Where its agents work, such as prod; rules of people know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Spanned<String>>,
 }
 
 /// Runtimes.
@@ -511,6 +579,22 @@ pub struct ApiToken {
     pub token_file: Option<Spanned<String>>,
     /// What it may do.
     pub role: Spanned<Role>,
+    /// Where the role holds; everywhere when nothing is said.
+    #[serde(default)]
+    pub within: Within,
+    /// What it may do besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<AccessRule>,
+    /// What it may not do, whatever allows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deny: Vec<AccessRule>,
+}
+
+impl ApiToken {
+    /// What the role does not say.
+    pub fn access(&self) -> AccessKeys<'_> {
+        AccessKeys { within: &self.within, allow: &self.allow, deny: &self.deny }
+    }
 }
 
 /// `[heartbeat]`

@@ -3,6 +3,7 @@
 //! Unknown keys are refused, errors name file, line and column and suggest what was meant, and secrets
 //! never print. What decisions depend on becomes a [`Policy`](crate::core::policy::Policy) in the log.
 
+mod access;
 mod check;
 mod env;
 mod error;

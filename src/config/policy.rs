@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 
+use super::access;
 use super::file::{Digest, File, Rule, Runtime, RuntimeKind};
 use crate::channel::carries;
+use crate::core::access::Access;
 use crate::core::calendar::{Cron, Unit};
 use crate::core::device::PUSH;
 use crate::core::money::Price;
@@ -23,6 +25,9 @@ pub fn policy(file: &File) -> Policy {
     Policy {
         people: people(file, lang, &tz),
         tokens: file.api.tokens.iter().map(|(name, token)| (name.clone(), *token.role.get_ref())).collect(),
+        access: rules(file),
+        environments: environments(file),
+        keys: BTreeMap::new(),
         channels: channels(file),
         runtimes: file.runtimes.iter().map(|(name, runtime)| (name.clone(), of_runtime(runtime))).collect(),
         rules: file.rules.iter().filter(|rule| rule.enabled).map(of_rule).collect(),
@@ -55,6 +60,19 @@ fn people(file: &File, lang: Lang, tz: &str) -> BTreeMap<String, Person> {
         (name.clone(), about)
     });
     own.collect()
+}
+
+/// Of those only whose role does not say all.
+fn rules(file: &File) -> BTreeMap<String, Access> {
+    let people = file.people.iter().map(|(name, person)| (name, person.access()));
+    let tokens = file.api.tokens.iter().map(|(name, token)| (name, token.access()));
+    let all = people.chain(tokens).map(|(name, keys)| (name.clone(), access::of_keys(keys)));
+    all.filter(|(_, access)| !access.is_plain()).collect()
+}
+
+fn environments(file: &File) -> BTreeMap<String, String> {
+    let named = file.runtimes.iter().filter_map(|(name, runtime)| Some((name, runtime.environment.as_ref()?)));
+    named.map(|(name, environment)| (name.clone(), environment.get_ref().clone())).collect()
 }
 
 fn channels(file: &File) -> BTreeMap<String, ChannelPolicy> {

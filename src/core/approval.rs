@@ -24,7 +24,7 @@ use super::schedule::Timer;
 use super::step::Fold;
 use super::text;
 use super::time::Span;
-use super::world::{Agent, Grant, MAX_GRANTS, Scope, Session};
+use super::world::{Agent, Grant, MAX_GRANTS, Scope, Session, World};
 
 pub use state::{Approval, ApprovalState, Decided, Reach, Receipt, ToolResult, Wish};
 
@@ -32,6 +32,14 @@ pub use state::{Approval, ApprovalState, Decided, Reach, Receipt, ToolResult, Wi
 const MAX_OPEN: u32 = 10;
 /// An action that ends this long after its approval is not taken for its result any more.
 const RESULT_WITHIN: Span = Span::hours(2);
+
+impl World {
+    /// The session that holds a grant.
+    pub fn holder_of(&self, grant: u64) -> Option<Ix<Session>> {
+        let holder = self.sessions.iter().find(|(_, s)| s.grants.iter().any(|g| g.number == grant));
+        holder.map(|(ix, _)| ix)
+    }
+}
 
 impl Fold<'_> {
     /// An agent asks.
@@ -238,8 +246,7 @@ impl Fold<'_> {
 
     /// Takes a grant back. Returns whether there was one.
     pub fn revoke(&mut self, grant: u64, person: &str) -> bool {
-        let holder = self.w.sessions.iter().find(|(_, s)| s.grants.iter().any(|g| g.number == grant));
-        let Some((ix, _)) = holder else { return false };
+        let Some(ix) = self.w.holder_of(grant) else { return false };
         self.w.sessions[ix].grants.retain(|g| g.number != grant);
         self.audit(person, "grant.revoked", &format!("grant:{grant}"), json!({}));
         true

@@ -7,15 +7,19 @@
 mod act;
 mod catalogue;
 mod look;
+mod own;
 mod parse;
+mod people;
+mod secret;
 mod target;
 
-pub use catalogue::{ArgKind, CATALOGUE, Catalogue, Confirm, Effect, Group, Spec, Texts};
+pub use catalogue::{ArgKind, CATALOGUE, Catalogue, Confirm, Effect, Group, Spec, Texts, Touches};
 pub use parse::{Line, is_command, quoted};
+pub use secret::{Delicate, SecretKind, delicate};
 
 use super::access::{self, Authorized};
 use super::delivery::{Class, Draft, Subject};
-use super::input::{Invocation, Origin, Tap};
+use super::input::{Invocation, Origin, Secret, Tap};
 use super::message::{Content, NoticeView};
 use super::reason::Reason;
 use super::route::Destination;
@@ -31,6 +35,10 @@ pub struct Call {
     pub who: Authorized,
     /// From where, when the answer goes there.
     pub from: Option<Destination>,
+    /// Whether nobody else reads the answer.
+    pub alone: bool,
+    /// What was made up for it.
+    pub secret: Option<Secret>,
 }
 
 /// What came of a command.
@@ -82,6 +90,9 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("reassign", act::reassign),
     ("dead", look::dead),
     ("outbox", act::outbox),
+    ("link", own::link),
+    ("login", own::login),
+    ("people", people::people),
 ];
 
 impl Fold<'_> {
@@ -105,22 +116,53 @@ impl Fold<'_> {
     }
 
     fn carry_out(&mut self, text: &str, invocation: &Invocation) -> Result<Answer, Reason> {
-        let (spec, line) = parse::read(text)?;
-        let who = match access::authorize(&self.w.policy, &invocation.actor, spec) {
-            Ok(who) => who,
-            // Anybody may ask who they are: that is how an account gets into the configuration.
-            Err(reason @ Reason::UnknownPerson { .. }) if spec.name == "whoami" => {
-                return look::stranger(self, &invocation.actor, reason);
-            }
-            Err(reason) => {
-                self.audit_refusal(invocation, spec, &reason);
-                return Err(reason);
-            }
-        };
+        let read = parse::read(text);
+        if self.w.policy.person_of(&invocation.actor).is_none() || self.is_over(&invocation.actor) {
+            return self.stranger_says(read.ok(), invocation);
+        }
+        let (spec, line) = read?;
+        let who = access::authorize(&self.w.policy, &invocation.actor, spec)
+            .inspect_err(|reason| self.audit_refusal(invocation, spec, reason))?;
         let from = invocation.origin.as_ref().map(|origin| self.destination(origin, &who));
+        let (alone, secret) = (self.is_alone(invocation), invocation.secret.clone());
         let handler = HANDLERS.iter().find(|(name, _)| *name == spec.name).map(|(_, handler)| *handler);
-        let call = Call { spec, line, who, from };
-        handler.map_or(Err(Reason::NothingToDo), |handler| handler(self, &call))
+        let call = Call { spec, line, who, from, alone, secret };
+        let outcome = handler.map_or(Err(Reason::NothingToDo), |handler| handler(self, &call));
+        if let Err(reason @ (Reason::OutOfScope { .. } | Reason::DeniedByRule { .. })) = &outcome {
+            self.audit_refusal(invocation, spec, reason);
+        }
+        outcome
+    }
+
+    /// Somebody whom nobody knows may ask who they are, and say a code; what else they say is not even read.
+    fn stranger_says(
+        &mut self,
+        read: Option<(&'static Spec, Line)>,
+        invocation: &Invocation,
+    ) -> Result<Answer, Reason> {
+        let actor = &invocation.actor;
+        match read.as_ref().map(|(spec, line)| (*spec, line)) {
+            Some((spec, _)) if spec.name == "whoami" => {
+                let reason = Reason::UnknownPerson { channel: actor.channel.clone(), account: actor.account.clone() };
+                look::stranger(self, actor, reason)
+            }
+            Some((spec, line)) if spec.name == "link" && line.word(0).is_some() => {
+                self.says_code(&line.words.concat(), invocation)
+            }
+            read => {
+                let reason = self.stranger(actor);
+                if let Some((spec, _)) = read {
+                    self.audit_refusal(invocation, spec, &reason);
+                }
+                Err(reason)
+            }
+        }
+    }
+
+    /// Whether a token has expired and was not forgotten yet.
+    fn is_over(&self, actor: &access::Actor) -> bool {
+        let is_api = self.w.policy.channels.get(&actor.channel).is_some_and(|channel| channel.kind == "api");
+        is_api && self.w.policy.keys.get(&actor.account).is_some_and(|key| key.expires <= self.at)
     }
 
     fn audit_refusal(&mut self, invocation: &Invocation, spec: &Spec, reason: &Reason) {
@@ -216,8 +258,11 @@ impl Fold<'_> {
     }
 
     fn deliver_refusal(&mut self, reason: Reason, invocation: &Invocation) {
-        // Whoever tapped is told by the platform, privately; whoever typed gets an answer.
-        if let Some(origin) = invocation.origin.as_ref().filter(|_| invocation.tap.is_none()) {
+        // Whoever tapped is told by the platform, privately; whoever typed gets an answer. A stranger gets one, unless
+        // nobody else reads the others.
+        let whispers = self.w.policy.channels.get(&invocation.actor.channel).is_some_and(|channel| channel.whispers);
+        let silent = invocation.tap.is_some() || (reason == Reason::StillUnknown && !whispers);
+        if let Some(origin) = invocation.origin.as_ref().filter(|_| !silent) {
             let notice = NoticeView { reason: reason.clone(), refused: true, trouble: false };
             let to = self.conversation(origin, invocation);
             self.send_answer(Content::Notice(notice), to);

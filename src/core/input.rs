@@ -120,6 +120,18 @@ pub struct Invocation {
     /// What they want of the device on which they are, in place of a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Box<DeviceWish>>,
+    /// What was made up for a command that needs something nobody can guess.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+}
+
+/// Something that nobody can guess, as far as the log may know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret {
+    /// From what it is made, together with the store's own key; worth nothing alone.
+    pub nonce: String,
+    /// SHA-256 of the secret, hexadecimal.
+    pub hash: String,
 }
 
 /// A button that was tapped. Its adapter has checked that the token is ours.

@@ -7,6 +7,7 @@ mod answers;
 mod digest;
 mod history;
 mod overview;
+mod people;
 mod rows;
 mod turn;
 mod views;
@@ -21,6 +22,7 @@ pub use answers::*;
 pub use digest::*;
 pub use history::*;
 pub use overview::*;
+pub use people::*;
 pub use rows::{action_headline, action_text, field_name};
 pub use views::*;
 
@@ -60,11 +62,13 @@ pub enum Content {
     Errors(ErrorsView),
     Budget(BudgetView),
     Settings(SettingsView),
+    Secret(SecretView),
+    People(PeopleView),
 }
 
 impl Content {
     /// Every template's name, for the test that none is missing.
-    pub const NAMES: [&'static str; 31] = [
+    pub const NAMES: [&'static str; 33] = [
         "alert",
         "loop",
         "approval",
@@ -96,6 +100,8 @@ impl Content {
         "errors",
         "budget",
         "settings",
+        "secret",
+        "people",
     ];
 
     /// The name of its template.
@@ -132,6 +138,8 @@ impl Content {
             Self::Errors(_) => "errors",
             Self::Budget(_) => "budget",
             Self::Settings(_) => "settings",
+            Self::Secret(_) => "secret",
+            Self::People(_) => "people",
         }
     }
 }

@@ -6,7 +6,7 @@
 //! | [`world`], [`report`] | what is believed now; what an event changes |
 //! | [`signal`], [`rule`], [`alert`] | what rules read; conditions compiled into an index; episodes |
 //! | [`approval`], [`control`] | questions from agents; what people ask of agents |
-//! | [`command`], [`access`] | what operators want; who may do what |
+//! | [`command`], [`access`], [`people`] | what operators want; who may do what; who people are |
 //! | [`message`], [`route`], [`delivery`] | what is said; to whom; how each copy is brought up to date |
 //! | [`chart`] | what a picture beside a message shows |
 //! | [`money`], [`time`], [`calendar`], [`text`], [`digest`], [`status`] | amounts, instants, schedules on civil time, hostile text, bindings, the vocabulary |
@@ -33,6 +33,7 @@ pub mod gap;
 pub mod input;
 pub mod message;
 pub mod money;
+pub mod people;
 pub mod policy;
 pub mod quarantine;
 pub mod reason;

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::access::{Actor, Role};
+use super::access::{Access, Actor, Rights, Role, Target};
 use super::calendar::Unit;
 use super::money::{self, Listed, Micros, Price};
-use super::time::Span;
+use super::time::{Span, Ts};
 
 /// Languages that sereno speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,6 +89,15 @@ impl Person {
             kind => self.accounts.get(kind).cloned(),
         }
     }
+}
+
+/// A token of the API that is known by its hash alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyHash {
+    /// SHA-256 of the token, hexadecimal.
+    pub hash: String,
+    /// Until when it is good.
+    pub expires: Ts,
 }
 
 /// What a channel can carry.
@@ -247,6 +256,15 @@ pub struct Policy {
     pub people: BTreeMap<String, Person>,
     /// Tokens of the API by name: they act, but nobody is behind them to be told anything.
     pub tokens: BTreeMap<String, Role>,
+    /// Where roles hold, and what is allowed and denied besides, by the name of a person or a token.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub access: BTreeMap<String, Access>,
+    /// The environment of runtimes that have one, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environments: BTreeMap<String, String>,
+    /// Of tokens that are known by their hash alone: the hash, and until when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<String, KeyHash>,
     /// Channels by name.
     pub channels: BTreeMap<String, ChannelPolicy>,
     /// Runtimes by name.
@@ -278,6 +296,9 @@ impl Default for Policy {
         Self {
             people: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            access: BTreeMap::new(),
+            environments: BTreeMap::new(),
+            keys: BTreeMap::new(),
             channels: BTreeMap::new(),
             runtimes: BTreeMap::new(),
             rules: Vec::new(),
@@ -303,6 +324,22 @@ impl Policy {
             kind => self.people.iter().find(|(_, person)| person.accounts.get(kind) == Some(&actor.account)),
         };
         found.map(|(name, person)| (name.as_str(), person.role))
+    }
+
+    /// What a person may do, and where.
+    pub fn rights_of(&self, person: &str) -> Option<Rights> {
+        let role = self.people.get(person)?.role;
+        Some(Rights { role, access: self.access.get(person).cloned().unwrap_or_default() })
+    }
+
+    /// Whether somebody's role says all of what they may do. So it is for whoever is not known.
+    pub fn is_unbounded(&self, name: &str) -> bool {
+        self.access.get(name).is_none_or(Access::is_plain)
+    }
+
+    /// An agent, as far as rules know it.
+    pub fn target<'a>(&'a self, runtime: &'a str, id: &'a str, tags: &'a [String]) -> Target<'a> {
+        Target { runtime, id, tags, environment: self.environments.get(runtime).map(String::as_str) }
     }
 
     /// Whether messages of a channel can be changed after they were sent.

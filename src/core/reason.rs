@@ -285,6 +285,86 @@ pub enum Reason {
         /// The roles that may.
         needs: Vec<String>,
     },
+    /// The account has been told already that nobody knows it.
+    StillUnknown,
+    /// Whoever acts cannot be known here: an anonymous admin, or a guest from elsewhere.
+    ForeignAccount {
+        /// The kind of channel.
+        channel: String,
+    },
+    /// The answer is nobody else's to read.
+    OnlyInPrivate {
+        /// The command.
+        command: String,
+    },
+    /// The answer was sent where nobody else reads it.
+    SentDirectly,
+    /// The code is not one of ours, was used, or is too old.
+    WrongCode {
+        /// How many tries are left.
+        left: u32,
+    },
+    /// Too many codes were wrong.
+    TooManyTries {
+        /// When it may be tried again.
+        until: Ts,
+    },
+    /// The account is somebody's already.
+    AccountKnown {
+        /// Whose.
+        person: String,
+    },
+    /// The account has become somebody's.
+    YouAre {
+        /// Whose.
+        person: String,
+    },
+    /// An account has become a person's.
+    Linked {
+        /// Whose.
+        person: String,
+        /// The kind of channel.
+        channel: String,
+        /// The account there.
+        account: String,
+    },
+    /// An account is a person's no more.
+    Unlinked {
+        /// Whose it was.
+        person: String,
+        /// The kind of channel.
+        channel: String,
+        /// The account there.
+        account: String,
+    },
+    /// It stands in the configuration, and is changed there.
+    Configured {
+        /// The person, or the token.
+        name: String,
+    },
+    /// The name is somebody's, or cannot be one.
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// Nobody else could add anybody any more.
+    LastAdmin,
+    /// It is shown once, and a conversation would show it for ever.
+    OnlyByApi,
+    /// Nothing allows the person to use the command there.
+    OutOfScope {
+        /// The command.
+        command: String,
+        /// Identity of the agent; empty for what is no single agent's.
+        thing: String,
+    },
+    /// A rule denies the person the command there.
+    DeniedByRule {
+        /// The command.
+        command: String,
+        /// Identity of the agent; empty for what is no single agent's.
+        thing: String,
+    },
     /// There is no such command.
     UnknownCommand {
         /// What was typed.

@@ -77,6 +77,7 @@ impl Fold<'_> {
 
     fn sign_everybody_out(&mut self) {
         self.w.signins.links.clear();
+        self.w.roster.end_codes();
         let sessions = std::mem::take(&mut self.w.signins.sessions);
         self.out.changed.sign_ins.extend(sessions.into_keys());
     }

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::access::Role;
+use super::access::{Role, Ruling};
+use super::arena::Ix;
+use super::command::{CATALOGUE, Spec};
 use super::message::Labels;
 use super::policy::{Lang, Person, Policy};
-use super::world::World;
+use super::world::{Agent, World};
 
 /// Labels that routes can match.
 pub const LABELS: &[&str] = &["kind", "severity", "rule", "agent", "role", "runtime", "task"];
@@ -47,10 +49,13 @@ pub enum Audience {
 }
 
 impl Audience {
-    fn has(self, person: &Person) -> bool {
+    fn has(self, policy: &Policy, name: &str, person: &Person) -> bool {
         match self {
             Self::Everyone => true,
-            Self::Deciders => person.role > Role::Viewer,
+            // Whoever has rules of their own may decide somewhere; where, is looked at for each message.
+            Self::Deciders => {
+                person.role > Role::Viewer || policy.access.get(name).is_some_and(|access| !access.allow.is_empty())
+            }
             Self::Admins => person.role == Role::Admin,
         }
     }
@@ -177,7 +182,7 @@ pub fn deciders(policy: &Policy) -> impl Iterator<Item = Destination> {
 }
 
 fn audience(policy: &Policy, audience: Audience) -> impl Iterator<Item = Destination> {
-    let people = policy.people.iter().filter(move |(_, person)| audience.has(person));
+    let people = policy.people.iter().filter(move |(name, person)| audience.has(policy, name, person));
     let people = people.flat_map(move |(name, _)| of_person(policy, name));
     let logs = policy.channels.iter().filter(|(_, c)| c.kind == "log");
     let logs =
@@ -200,6 +205,7 @@ impl World {
         if chosen.is_empty() {
             chosen = self.audience(audience).into_iter().map(|d| (d, String::new())).collect();
         }
+        chosen.retain(|(to, _)| to.person.as_ref().is_none_or(|person| self.concerns(person, labels, audience)));
         let mut seen = BTreeSet::new();
         chosen
             .into_iter()
@@ -219,9 +225,36 @@ impl World {
 
     fn audience(&self, audience: Audience) -> Vec<Destination> {
         let mut places: Vec<Destination> = self::audience(&self.policy, audience).collect();
-        let people = self.policy.people.iter().filter(|(_, person)| audience.has(person));
+        let people = self.policy.people.iter().filter(|(name, person)| audience.has(&self.policy, name, person));
         places.extend(people.flat_map(|(name, _)| self.devices_of(name)));
         places
+    }
+
+    /// Whether a message is any business of a person's: they may see what it is about, and decide it when it is to be
+    /// decided. What is about sereno itself is everybody's.
+    fn concerns(&self, person: &str, labels: &Labels, audience: Audience) -> bool {
+        if self.policy.is_unbounded(person) || labels.get("kind") == "sereno" {
+            return true;
+        }
+        let Some(rights) = self.policy.rights_of(person) else { return false };
+        let agent = self.agent(labels.get("runtime"), labels.get("agent")).and_then(|agent| self.target(agent));
+        let may = |spec: &Spec| match &agent {
+            Some(target) => rights.on(spec, target) == Ruling::Allowed,
+            None => rights.everywhere(spec) == Ruling::Allowed,
+        };
+        let needed = if audience == Audience::Deciders { "deny" } else { "agent" };
+        CATALOGUE.find(needed).is_some_and(may)
+    }
+
+    /// Whether a person may see all of these agents, or what is no agent's when there are none.
+    pub fn may_see(&self, person: &str, agents: &[Ix<Agent>]) -> bool {
+        if self.policy.is_unbounded(person) {
+            return true;
+        }
+        let (rights, spec) = (self.policy.rights_of(person), CATALOGUE.find("agent"));
+        let Some((rights, spec)) = rights.zip(spec) else { return false };
+        let on = |agent: &Ix<Agent>| self.target(*agent).is_some_and(|t| rights.on(spec, &t) == Ruling::Allowed);
+        if agents.is_empty() { rights.everywhere(spec) == Ruling::Allowed } else { agents.iter().all(on) }
     }
 
     /// Every conversation in which a person can be reached.

@@ -30,9 +30,14 @@ pub struct SignIn {
 }
 
 impl SignIns {
+    /// Drops links that have expired.
+    fn forget_links(&mut self, now: Ts) {
+        self.links.retain(|_, link| link.expires > now);
+    }
+
     /// Drops what has expired.
     pub fn forget(&mut self, now: Ts) {
-        self.links.retain(|_, link| link.expires > now);
+        self.forget_links(now);
         self.sessions.retain(|_, session| session.expires > now);
     }
 }
@@ -40,6 +45,8 @@ impl SignIns {
 impl Fold<'_> {
     /// A link was made for `person`.
     pub(super) fn link_issued(&mut self, token: &str, person: &str, expires: Ts) {
+        self.found_admin(person);
+        self.w.signins.forget_links(self.at);
         let sign_in = SignIn { person: person.to_owned(), expires };
         self.w.signins.links.insert(token.to_owned(), sign_in);
         self.audit("sereno", "page.link_issued", &format!("person:{person}"), json!({ "expires": expires.rfc3339() }));
@@ -57,6 +64,16 @@ impl Fold<'_> {
         self.out.changed.sign_ins.insert(session.to_owned());
         self.w.signins.sessions.insert(session.to_owned(), SignIn { person, expires });
         self.answer(Reason::Done);
+    }
+
+    /// A person is none any more: their links and sessions end.
+    pub(super) fn sign_out_person(&mut self, person: &str) {
+        self.w.signins.links.retain(|_, link| link.person != person);
+        let sessions = self.w.signins.sessions.iter().filter(|(_, session)| session.person == person);
+        let sessions: Vec<String> = sessions.map(|(hash, _)| hash.clone()).collect();
+        for session in sessions {
+            self.signed_out(&session);
+        }
     }
 
     /// Somebody left the page.

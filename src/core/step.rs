@@ -169,7 +169,7 @@ impl Fold<'_> {
     fn policy(&mut self, policy: &Policy) {
         let book = Arc::new(RuleBook::compile_lossy(&policy.rules));
         let old = std::mem::replace(&mut self.w.rules, book);
-        self.w.policy = Arc::new(policy.clone());
+        self.w.policy = self.in_force(policy);
         self.keep_windows(&old);
         self.close_removed_rules();
         self.w.diary.begun.get_or_insert(self.at);

@@ -28,7 +28,8 @@ fn picture(policy: &Policy, copy: &Copy, card: &Card, reader: &Reader) -> Option
 pub fn outgoing(policy: &Policy, tokens: &Tokens, copy: &Copy, card: &Card, now: Ts) -> Outgoing {
     let reader = reader(policy, copy);
     let hears = policy.channels.get(&copy.to.channel).is_none_or(|channel| channel.hears);
-    let mut doc = RENDERER.draw_where(&card.content, &reader, hears, now).unwrap_or_else(|error| {
+    let content = tokens.revealed(&card.content, now);
+    let mut doc = RENDERER.draw_where(&content, &reader, hears, now).unwrap_or_else(|error| {
         tracing::error!(%error, card = card.number, "a card could not be drawn");
         metrics::counter!("sereno_render_failures_total").increment(1);
         RENDERER.fallback(card.number, &reader)

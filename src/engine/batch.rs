@@ -4,6 +4,7 @@
 //! of it is stored, and the World in memory is of no use; what to do then is not decided here.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use tracing::{Instrument as _, debug_span};
 
@@ -45,7 +46,7 @@ impl Engine {
         kill_point!("engine.keys.after");
         let before = self.world.pos;
         let mut batch = Batch { now: started, before, aside, entries: Vec::new(), writes: Writes::default() };
-        let inputs_hold_policy = inputs.iter().any(|input| matches!(input.body, Body::Policy(_)));
+        let policy_before = self.world.policy.clone();
         // Nothing is folded after a jump of the clock before the jump itself is.
         if let Some(jump) = pulse.jump_since(&self.pulse) {
             pulse::tell(&jump);
@@ -56,7 +57,8 @@ impl Engine {
             tx.roll_back().await?;
             return Ok(results);
         }
-        let policy = inputs_hold_policy.then(|| serde_json::to_string(&*self.world.policy)).transpose()?;
+        let is_new_policy = !Arc::ptr_eq(&policy_before, &self.world.policy);
+        let policy = is_new_policy.then(|| serde_json::to_string(&*self.world.policy)).transpose()?;
         if !self.store.is_exclusive() {
             self.undecided = Some((self.world.pos, results.clone()));
         }
@@ -149,7 +151,7 @@ impl Engine {
     }
 
     fn fold_one(&mut self, body: &mut Body, batch: &mut Batch<'_>) -> store::Result<Result<Appended, String>> {
-        let is_policy = matches!(body, Body::Policy(_));
+        let policy = self.world.policy.clone();
         let at = batch.now.max(self.world.now);
         let input = Input { pos: self.world.pos + 1, at, body: std::mem::replace(body, Body::Tick) };
         let text = serde_json::to_string(&input.body);
@@ -165,7 +167,7 @@ impl Engine {
         };
         metrics::counter!("sereno_inputs_total", "kind" => kind(body)).increment(1);
         let reply = batch.writes.add(decision);
-        if is_policy {
+        if !Arc::ptr_eq(&policy, &self.world.policy) {
             self.told.policy.send_replace(self.world.policy.clone());
         }
         batch.entries.push(entry);

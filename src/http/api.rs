@@ -8,19 +8,25 @@ mod lists;
 mod rows;
 mod stream;
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use subtle::ConstantTimeEq as _;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::limits::SMALL_BODY;
 use super::problem::{Document, Problem};
-use super::{ApiToken, Shared, body};
+use super::{Shared, body};
+use crate::channel::token::hash;
 use crate::core::access::{Actor, Role};
 use crate::core::input::{Body as InputBody, Invocation};
 use crate::core::policy::Lang;
@@ -31,7 +37,7 @@ use crate::render::{RENDERER, Reader, plain};
 pub const CHANNEL: &str = "api";
 
 /// The API's routes.
-pub fn routes() -> Router<Shared> {
+pub fn routes(door: &Shared) -> Router<Shared> {
     Router::new()
         .route("/v1/commands", post(command))
         .route("/v1/agents", get(lists::agents))
@@ -43,6 +49,7 @@ pub fn routes() -> Router<Shared> {
         .route("/v1/audit", get(lists::audit))
         .route("/v1/stream", get(stream::stream))
         .route("/openapi.json", get(described))
+        .layer(middleware::from_fn_with_state(door.clone(), guarded))
 }
 
 /// What the API is, by `OpenAPI` 3.1.
@@ -87,20 +94,66 @@ async fn described() -> Json<utoipa::openapi::OpenApi> {
     Json(Description::openapi())
 }
 
+/// Whose token a request shows.
+struct Caller {
+    /// Name of the token; it is the person that acts.
+    name: String,
+    role: Role,
+}
+
 /// Whose token a request shows; the role must be `needed`, when one is.
-fn caller<'a>(door: &'a Shared, headers: &HeaderMap, needed: Option<Role>) -> Result<&'a ApiToken, Problem> {
+fn caller(door: &Shared, headers: &HeaderMap, needed: Option<Role>) -> Result<Caller, Problem> {
     let given = headers.get("authorization").and_then(|v| v.to_str().ok()).and_then(|h| h.strip_prefix("Bearer "));
     let given = given.ok_or_else(Problem::unauthorized)?;
     // All of them are compared, so that time does not tell which one fits.
     let genuine =
         door.api_tokens.iter().fold(None, |found, token| if token.token.is(given) { Some(token) } else { found });
-    let token = genuine.ok_or_else(Problem::unauthorized)?;
+    let configured = genuine.map(|token| Caller { name: token.name.clone(), role: token.role });
+    let token = configured.or_else(|| added(door, given)).ok_or_else(Problem::unauthorized)?;
     match needed {
         Some(role) if token.role != role => {
             Err(Problem::new(403, format!("This needs a token with the role {}.", role.as_str())))
         }
         _ => Ok(token),
     }
+}
+
+/// Whose token it is, of those that are known by their hash. The hashes are compared as a whole, all of them.
+fn added(door: &Shared, given: &str) -> Option<Caller> {
+    let (policy, hash, now) = (door.progress.policy.borrow().clone(), hash(given), door.sources.now());
+    let found = policy.keys.iter().fold(None, |found, (name, key)| {
+        let genuine = bool::from(key.hash.as_bytes().ct_eq(hash.as_bytes()));
+        if genuine && key.expires > now { Some(name) } else { found }
+    });
+    let name = found?.clone();
+    let role = *policy.tokens.get(&name)?;
+    Some(Caller { name, role })
+}
+
+/// Counts wrong tokens, and tells whoever shows too many to wait, as for wrong keys of runtimes.
+async fn guarded(State(door): State<Shared>, request: Request, next: Next) -> Response {
+    let shown = request.headers().contains_key("authorization");
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let response = next.run(request).await;
+    let Some(peer) = peer.filter(|_| shown && response.status() == StatusCode::UNAUTHORIZED) else { return response };
+    metrics::counter!("sereno_intake_refused_total", "source" => "api", "reason" => "wrong").increment(1);
+    let now = door.sources.now();
+    if door.limits.is_suspect(peer, now) {
+        let problem = Problem::new(429, "Too many wrong credentials from this address.").retry_after(60);
+        return problem.into_response();
+    }
+    door.limits.failed(peer, now);
+    response
+}
+
+/// Whose token asks for a list: those are about everything, and are no answer to whoever may see a part.
+fn reader(door: &Shared, headers: &HeaderMap, needed: Option<Role>) -> Result<Caller, Problem> {
+    let token = caller(door, headers, needed)?;
+    if door.progress.policy.borrow().is_unbounded(&token.name) {
+        return Ok(token);
+    }
+    let remedy = "This token may see a part of the agents, and this is about all of them. Ask POST /v1/commands.";
+    Err(Problem::new(403, remedy))
 }
 
 /// A command as it is sent.
@@ -149,14 +202,18 @@ pub async fn command(State(door): State<Shared>, headers: HeaderMap, body: Body)
         tap: None,
         origin: None,
         device: None,
+        secret: None,
     };
+    let invocation = door.tokens.sealed(invocation, door.sources.entropy.as_ref());
     let appended = door.log.append_one(NewInput::unkeyed(InputBody::Command(invocation))).await?;
     let reply = appended.reply.ok_or_else(|| Problem::new(500, "The command got no answer."))?;
     let policy = door.progress.policy.borrow().clone();
     let reader = Reader { lang: command.lang, tz: policy.tz.clone(), whole: true };
     let now = door.sources.now();
     let text = match &reply.content {
-        Some(content) => RENDERER.draw(content, &reader, now).map(|doc| plain(&doc)).unwrap_or_default(),
+        Some(content) => {
+            RENDERER.draw(&door.tokens.revealed(content, now), &reader, now).map(|doc| plain(&doc)).unwrap_or_default()
+        }
         None => RENDERER.sentence(&reply.reason, &reader, now),
     };
     Ok(Json(Outcome {

@@ -110,7 +110,7 @@ pub fn router(door: Shared) -> Router {
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .merge(api::routes())
+        .merge(api::routes(&door))
         .merge(page::routes())
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)

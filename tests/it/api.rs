@@ -139,6 +139,8 @@ async fn who_may_not_read_is_told_nothing_and_what_cannot_be_read_is_told_why() 
     let scene = Scene::start(crate::database::sqlite().await, TOKENS).await;
     let lists = ["agents", "sessions", "tasks", "costs", "alerts", "approvals", "audit", "stream"];
     for list in lists {
+        // Whoever is wrong too often is told to wait; a minute later it is a wrong token again.
+        scene.advance(Span::mins(2)).await;
         for token in ["", "wrong", "reader", "reader-token-for-test", "fleet-token-fleet-token"] {
             let request = scene.client.get(scene.url(&format!("/v1/{list}"))).bearer_auth(token);
             assert_eq!(request.send().await.unwrap().status(), 401, "{list} {token}");
@@ -168,6 +170,33 @@ async fn who_may_not_read_is_told_nothing_and_what_cannot_be_read_is_told_why() 
     insta::assert_snapshot!(told.join("\n"));
     scene.finish(&[]).await;
 }
+
+async fn a_token_for_a_part_asks_by_commands_only(db: Database) {
+    let part =
+        "[api.tokens.part]\nrole = \"operator\"\ntoken = \"part-token-for-tests\"\nwithin = { agents = [\"a\"] }\n";
+    let scene = Scene::start(db, &format!("{TOKENS}{part}")).await;
+    for agent in ["a", "b"] {
+        scene.event(json!({ "type": "session.started", "agent": { "id": agent }, "session": { "id": agent } })).await;
+    }
+    scene.settle().await;
+    for list in ["agents", "sessions", "tasks", "costs", "alerts", "approvals", "stream"] {
+        let (status, answer) = ask(&scene, "part", &format!("/v1/{list}")).await;
+        assert_eq!(status, 403, "{list}");
+        assert!(answer["detail"].as_str().unwrap().contains("POST /v1/commands"), "{answer}");
+    }
+    let say = async |text: &str| -> Value {
+        let request = scene.client.post(scene.url("/v1/commands")).bearer_auth("part-token-for-tests");
+        request.json(&json!({ "text": text })).send().await.unwrap().json().await.unwrap()
+    };
+    let agents = say("/agents").await;
+    assert_eq!(agents["content"]["rows"].as_array().unwrap().len(), 1, "{agents}");
+    let refused = say("/pause b").await;
+    assert_eq!((&refused["refused"], &refused["reason"]["code"]), (&json!(true), &json!("out_of_scope")));
+    assert_eq!(say("/pause a").await["refused"], false);
+    scene.settle().await;
+    scene.finish(&[]).await;
+}
+on_both!(a_token_for_a_part_asks_by_commands_only);
 
 async fn a_stream_begins_with_what_is_open_and_goes_on_with_what_changes(db: Database) {
     let scene = at_work(db).await;

@@ -61,6 +61,36 @@ fn told(cases: &[&str]) -> String {
 }
 
 #[test]
+fn rules_of_people_that_cannot_be_are_told_with_their_place() {
+    let head = "[people.bea]\nrole = \"operator\"\n";
+    let cases = [
+        format!("{head}within = {{ tags = [\"[ab]\"] }}\n"),
+        format!("{head}within = {{ team = [\"web\"] }}\n"),
+        format!("{head}[[people.bea.allow]]\nwithin = {{ runtimes = [\"claude\"] }}\n"),
+        format!("{head}[[people.bea.allow]]\ncommands = [\"aprove\"]\n"),
+        format!("{head}[[people.bea.deny]]\ncommands = [\"frobnicate\"]\n"),
+        format!("{head}[[people.bea.deny]]\nrole = \"boss\"\n"),
+        "[runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"fleet.secret\"\nenvironment = \"\"\n".to_owned(),
+    ];
+    insta::assert_snapshot!(told(&cases.each_ref().map(String::as_str)));
+}
+
+#[test]
+fn rules_of_people_and_tokens_become_part_of_the_policy() {
+    let text = "[people.bea]\nrole = \"viewer\"\nwithin = { tags = [\"web\"] }\n\
+                [[people.bea.allow]]\ncommands = [\"pause\"]\nwithin = { agents = [\"web-*\"] }\n\
+                [[people.bea.deny]]\nwithin = { environments = [\"prod\"] }\n\
+                [api.tokens.ci]\nrole = \"operator\"\ntoken = \"ci-token\"\nwithin = { runtimes = [\"fleet\"] }\n\
+                [runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"fleet.secret\"\nenvironment = \"prod\"\n\
+                [people.ana]\nrole = \"admin\"\n";
+    let policy = Config::from_text(text).unwrap().policy;
+    assert_eq!(policy.access.keys().collect::<Vec<_>>(), ["bea", "ci"], "a role alone needs no rules");
+    let bea = &policy.access["bea"];
+    assert_eq!((bea.within.tags.len(), bea.allow[0].commands[0].as_str(), bea.deny[0].commands.len()), (1, "pause", 0));
+    assert_eq!(policy.environments["fleet"], "prod");
+}
+
+#[test]
 fn the_defaults_alone_are_valid_and_name_every_key() {
     let config = Config::from_text("").unwrap();
     assert_eq!(config.policy.rules.len(), 7);

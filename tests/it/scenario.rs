@@ -5,6 +5,7 @@ mod approvals;
 mod control;
 mod everywhere;
 mod life;
+mod people;
 mod quarantine;
 mod trace;
 mod trouble;

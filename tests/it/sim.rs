@@ -213,6 +213,7 @@ impl Sim {
             tap: None,
             origin: Some(Origin { channel: channel.into(), target: account.into(), reply_to }),
             device: None,
+            secret: None,
         }))
         .expect("every command is answered")
     }
@@ -243,6 +244,7 @@ impl Sim {
             tap: Some(tap),
             origin: Some(Origin { channel: "page".into(), target: person.into(), reply_to: None }),
             device: None,
+            secret: None,
         }))
         .expect("every tap is answered")
     }

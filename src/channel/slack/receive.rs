@@ -111,12 +111,21 @@ impl Reader<'_> {
 
     /// A tap, or the words that one asked for.
     pub fn interaction(&self, payload: &Value) -> Heard {
-        let home = word(payload, "/user/team_id");
-        let ours = self.is_our_team(word(payload, "/team/id")) && home.is_none_or(|team| self.is_our_team(Some(team)));
-        if !ours || !self.is_our_app(payload) {
+        if !self.is_our_team(word(payload, "/team/id")) || !self.is_our_app(payload) {
             return Heard::Nothing;
         }
+        let home = word(payload, "/user/team_id").or_else(|| word(payload, "/team/id"));
+        let ours = self.is_our_team(home);
         let heard = match word(payload, "/type") {
+            // Somebody of another workspace in a shared channel is somebody, but nobody whom we know: that gets a refusal.
+            Some("block_actions") if !ours => match self.tap(payload) {
+                Some(Heard::Said(said)) => {
+                    let account = format!("{}@{}", said.account, home.unwrap_or("elsewhere"));
+                    Some(Heard::Said(Incoming { account, ..said }))
+                }
+                _ => None,
+            },
+            _ if !ours => None,
             Some("block_actions") => self.tap(payload),
             Some("view_submission") => self.words(payload),
             _ => None,

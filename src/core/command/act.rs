@@ -39,11 +39,11 @@ fn missing(call: &Call, place: usize) -> Reason {
 
 fn approval<'a>(f: &'a Fold<'_>, call: &Call) -> Result<&'a Approval, Reason> {
     let code = needed(call, 0)?;
-    f.w.approval_by_code(code).ok_or_else(|| Reason::NotFound {
-        what: "approval".into(),
-        name: code.to_owned(),
-        nearest: None,
-    })
+    let found = f.w.approval_by_code(code);
+    let found =
+        found.ok_or_else(|| Reason::NotFound { what: "approval".into(), name: code.to_owned(), nearest: None })?;
+    call.who.check_all(f.w, &[found.agent])?;
+    Ok(found)
 }
 
 pub(super) fn approve(f: &mut Fold<'_>, call: &Call) -> Outcome {
@@ -101,6 +101,10 @@ pub(super) fn show(f: &mut Fold<'_>, call: &Call) -> Outcome {
 pub(super) fn revoke(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let name = needed(call, 0)?.to_owned();
     let number = name.trim_start_matches(['G', 'g']).parse().ok();
+    let holder = number.and_then(|number| f.w.holder_of(number));
+    if let Some(session) = holder {
+        call.who.check_all(f.w, &[f.w.sessions[session].agent])?;
+    }
     if number.is_some_and(|number| f.revoke(number, &call.who.person)) {
         return Ok(Answer::Done(Reason::Done));
     }
@@ -110,6 +114,7 @@ pub(super) fn revoke(f: &mut Fold<'_>, call: &Call) -> Outcome {
 pub(super) fn ack(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let alert = f.w.alert_named(call.line.word(0))?;
     let number = alert.number;
+    call.who.check_all(f.w, &f.w.concerned(alert))?;
     if let Some((person, _)) = alert.acked.as_ref().filter(|_| alert.is_open()) {
         return Err(Reason::AckedBy { person: person.clone() });
     }
@@ -124,6 +129,7 @@ pub(super) fn ack(f: &mut Fold<'_>, call: &Call) -> Outcome {
 pub(super) fn resolve(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let alert = f.w.alert_named(call.line.word(0))?;
     let number = alert.number;
+    call.who.check_all(f.w, &f.w.concerned(alert))?;
     if !alert.is_open() {
         return Err(Reason::AlreadySo { state: alert.state.as_str().into() });
     }
@@ -195,6 +201,7 @@ fn refuse_questions(f: &mut Fold<'_>, call: &Call, agents: &[Ix<Agent>]) {
 pub(super) fn tell(f: &mut Fold<'_>, call: &Call) -> Outcome {
     needed(call, 0)?;
     let agent = f.w.agent_named(call.line.word(0).unwrap_or_default())?;
+    call.who.check_all(f.w, &[agent])?;
     let words = after_words(&call.line.raw, 1);
     if words.trim().is_empty() {
         return Err(missing(call, 1));
@@ -214,6 +221,7 @@ pub(super) fn reassign(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let task = &f.w.tasks[task];
     let doing = task.agents.last().map(|(agent, _)| *agent);
     let from = doing.ok_or(Reason::NothingToDo)?;
+    call.who.check_all(f.w, &[from, to])?;
     able(f, &[from], Verb::Reassign)?;
     if f.w.agents[from].runtime != f.w.agents[to].runtime {
         return Err(f.w.cannot(&f.w.agents[to].runtime.clone(), Verb::Reassign));
@@ -261,7 +269,7 @@ fn targets(f: &mut Fold<'_>, call: &Call, verb: Verb) -> Result<Vec<Ix<Agent>>, 
     if call.line.words.is_empty() && call.line.keys.is_empty() {
         return Err(missing(call, 0));
     }
-    let agents = able(f, &f.w.agents_named(&call.line)?, verb)?;
+    let agents = able(f, &within_reach(f, call, f.w.agents_named(&call.line)?)?, verb)?;
     let count = agents.len();
     if count > 1 && call.spec.confirm != Confirm::Never {
         let typed = call.line.words.iter().any(|w| w.parse() == Ok(count));
@@ -273,6 +281,15 @@ fn targets(f: &mut Fold<'_>, call: &Call, verb: Verb) -> Result<Vec<Ix<Agent>>, 
         return Err(ask_back(f, call, verb, agents[0]));
     }
     Ok(agents)
+}
+
+/// Those of `agents` that whoever asks may touch: `all` are all of theirs.
+fn within_reach(f: &Fold<'_>, call: &Call, agents: Vec<Ix<Agent>>) -> Result<Vec<Ix<Agent>>, Reason> {
+    let mine: Vec<Ix<Agent>> = agents.iter().copied().filter(|agent| call.who.may(f.w, *agent)).collect();
+    if mine.is_empty() {
+        call.who.check_all(f.w, &agents)?;
+    }
+    Ok(mine)
 }
 
 /// Those of `agents` whose runtime can do it.

@@ -25,8 +25,11 @@ pub struct Spec {
     pub aliases: Vec<String>,
     /// Who may use it.
     pub roles: Vec<Role>,
-    /// What it touches.
+    /// What it does to it.
     pub effect: Effect,
+    /// What it touches, and so where one must be allowed to use it.
+    #[serde(default)]
+    pub touches: Touches,
     /// When it asks back before it does anything.
     #[serde(default)]
     pub confirm: Confirm,
@@ -86,7 +89,7 @@ pub enum Group {
     Other,
 }
 
-/// What a command touches.
+/// What a command does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names say it")]
@@ -96,6 +99,19 @@ pub enum Effect {
     Alert,
     Control,
     Admin,
+}
+
+/// What a command touches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Touches {
+    /// What is no single agent's: one must be allowed to use it everywhere.
+    #[default]
+    Fleet,
+    /// Agents, and what is theirs. Whoever carries it out asks for each whether it may be touched.
+    Agents,
+    /// Only whoever uses it.
+    Oneself,
 }
 
 /// When a command asks back.

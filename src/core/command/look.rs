@@ -11,7 +11,9 @@ mod settings;
 use super::catalogue::CATALOGUE;
 use super::{Answer, Call};
 use crate::core::access::Actor;
+use crate::core::alert::Alert;
 use crate::core::approval::Approval;
+use crate::core::arena::Ix;
 use crate::core::message::{
     AgentView, AgentsView, AlertsView, ApprovalsView, Content, Counts, HelpView, LogsView, SessionView, SessionsView,
     StatusView, TaskView, TasksView, WhoamiView, WhyView,
@@ -19,7 +21,7 @@ use crate::core::message::{
 use crate::core::reason::Reason;
 use crate::core::status::Status;
 use crate::core::step::Fold;
-use crate::core::world::{Column, World};
+use crate::core::world::{Agent, Column, Session, Task, World};
 
 pub(super) use budget::budget;
 pub(super) use cost::cost;
@@ -41,9 +43,14 @@ fn answer(content: Content) -> Outcome {
 impl World {
     /// How many agents are in each state that occurs.
     pub fn counts(&self) -> Counts {
+        self.counts_of(|_| true)
+    }
+
+    fn counts_of(&self, meant: impl Fn(Ix<Agent>) -> bool) -> Counts {
+        let agents = || self.agents.iter().filter(|(ix, _)| meant(*ix));
         Status::ALL
             .into_iter()
-            .map(|status| (status, self.agents.iter().filter(|(_, a)| a.status() == status).count()))
+            .map(|status| (status, agents().filter(|(_, a)| a.status() == status).count()))
             .filter(|(_, count)| *count > 0)
             .map(|(status, count)| (status, u32::try_from(count).unwrap_or(u32::MAX)))
             .collect()
@@ -56,21 +63,25 @@ fn number(count: usize) -> u32 {
 
 pub(super) fn status(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let w = &*f.w;
+    let (mine, bounded) = (|ix: Ix<Agent>| call.who.may(w, ix), !call.who.is_unbounded());
     let feeds = w.policy.runtimes.keys().map(|runtime| {
-        let last = w.agents.iter().filter(|(_, a)| a.runtime == *runtime).map(|(_, a)| a.last_seen).max();
-        (runtime.clone(), last)
+        let of_it = w.agents.iter().filter(|(ix, a)| a.runtime == *runtime && mine(*ix));
+        (runtime.clone(), of_it.map(|(_, a)| a.last_seen).max())
     });
-    let broken = w.copies.values().filter_map(|c| Some((c.to.label(), c.dead.clone()?)));
+    let feeds = feeds.filter(|(_, last)| !bounded || last.is_some());
+    // Whoever sees a part is not told where others are.
+    let broken = w.copies.values().filter(|c| !bounded || c.to.person.as_ref() == Some(&call.who.person));
+    let broken = broken.filter_map(|c| Some((c.to.label(), c.dead.clone()?)));
     let mut broken: Vec<(String, String)> = broken.collect();
     broken.sort();
     broken.dedup_by(|a, b| a.0 == b.0);
     answer(Content::Status(StatusView {
-        counts: w.counts(),
-        agents: number(w.agents.len()),
-        alerts: number(w.alerts.values().filter(|a| a.is_open()).count()),
-        approvals: number(w.approvals.values().filter(|a| a.is_pending()).count()),
+        counts: w.counts_of(mine),
+        agents: number(w.agents.iter().filter(|(ix, _)| mine(*ix)).count()),
+        alerts: number(w.alerts.values().filter(|a| a.is_open() && sees_alert(f, call, a)).count()),
+        approvals: number(w.approvals.values().filter(|a| a.is_pending() && mine(a.agent)).count()),
         today: cost::today(f, call),
-        tasks: number(w.tasks.iter().filter(|(_, t)| t.column == Column::Running).count()),
+        tasks: number(w.tasks.iter().filter(|(ix, t)| t.column == Column::Running && sees_task(f, call, *ix)).count()),
         feeds: feeds.collect(),
         waiting: number(w.outstanding.values().filter(|o| !o.dead).count()),
         broken,
@@ -85,6 +96,15 @@ pub(super) fn status(f: &mut Fold<'_>, call: &Call) -> Outcome {
     }))
 }
 
+/// Whether whoever asks may see a task: one of its agents is theirs to see.
+fn sees_task(f: &Fold<'_>, call: &Call, task: Ix<Task>) -> bool {
+    call.who.is_unbounded() || call.who.may_any(f.w, &f.w.working_on(task))
+}
+
+fn sees_alert(f: &Fold<'_>, call: &Call, alert: &Alert) -> bool {
+    call.who.is_unbounded() || call.who.may_any(f.w, &f.w.concerned(alert))
+}
+
 pub(super) fn dead(f: &mut Fold<'_>, _call: &Call) -> Outcome {
     answer(Content::Dead(f.dead_view()))
 }
@@ -94,7 +114,7 @@ pub(super) fn agents(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let line = &call.line;
     let task = line.key("task").map(|name| w.task_named(name)).transpose()?;
     let wanted = line.key("status").or(line.word(0)).map(str::to_lowercase);
-    let fits = |agent: &crate::core::world::Agent| {
+    let fits = |agent: &Agent| {
         line.key("runtime").is_none_or(|runtime| agent.runtime == runtime)
             && line.key("team").is_none_or(|team| agent.tags.iter().any(|tag| tag == team))
             && task.is_none_or(|task| agent.task == Some(task))
@@ -102,8 +122,8 @@ pub(super) fn agents(f: &mut Fold<'_>, call: &Call) -> Outcome {
                 .as_deref()
                 .is_none_or(|word| agent.status().as_str() == word || agent.name.to_lowercase().contains(word))
     };
-    let mut rows: Vec<_> =
-        w.agents.iter().filter(|(_, agent)| fits(agent)).filter_map(|(ix, _)| w.agent_row(ix)).collect();
+    let mine = w.agents.iter().filter(|(ix, agent)| fits(agent) && call.who.may(w, *ix));
+    let mut rows: Vec<_> = mine.filter_map(|(ix, _)| w.agent_row(ix)).collect();
     rows.sort_by(|a, b| {
         (a.status, std::cmp::Reverse(a.last_seen), &a.who.name).cmp(&(
             b.status,
@@ -114,7 +134,7 @@ pub(super) fn agents(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let more = rows.len().saturating_sub(MAX_ROWS);
     rows.truncate(MAX_ROWS);
     answer(Content::Agents(AgentsView {
-        counts: w.counts(),
+        counts: w.counts_of(|ix| call.who.may(w, ix)),
         rows,
         more,
         today: cost::today(f, call),
@@ -125,6 +145,7 @@ pub(super) fn agents(f: &mut Fold<'_>, call: &Call) -> Outcome {
 
 pub(super) fn agent(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let ix = f.w.agent_named(needed(call)?)?;
+    call.who.check_all(f.w, &[ix])?;
     let agent = &f.w.agents[ix];
     let row = f.w.agent_row(ix).ok_or(Reason::NothingToDo)?;
     let can = f.w.policy.runtimes.get(&agent.runtime);
@@ -149,7 +170,7 @@ pub(super) fn sessions(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let mut rows: Vec<_> =
         f.w.sessions
             .iter()
-            .filter(|(_, s)| agent.is_none_or(|a| s.agent == a))
+            .filter(|(_, s)| agent.is_none_or(|a| s.agent == a) && call.who.may(f.w, s.agent))
             .filter(|(_, s)| task.is_none_or(|t| s.task == Some(t)))
             .filter(|(_, s)| line.key("runtime").is_none_or(|r| s.runtime == r))
             .filter_map(|(ix, _)| f.w.session_row(ix))
@@ -170,6 +191,7 @@ pub(super) fn sessions(f: &mut Fold<'_>, call: &Call) -> Outcome {
 pub(super) fn session(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let ix = f.w.session_named(needed(call)?)?;
     let session = &f.w.sessions[ix];
+    call.who.check_all(f.w, &[session.agent])?;
     let grants = session.grants.iter().map(|g| (format!("G{}", g.number), g.label.clone(), g.by.clone(), g.used));
     answer(Content::Session(SessionView {
         row: f.w.session_row(ix).ok_or(Reason::NothingToDo)?,
@@ -181,12 +203,14 @@ pub(super) fn session(f: &mut Fold<'_>, call: &Call) -> Outcome {
     }))
 }
 
-pub(super) fn tasks(f: &mut Fold<'_>, _call: &Call) -> Outcome {
+pub(super) fn tasks(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let w = &*f.w;
+    let mine: Vec<(Ix<Task>, Column)> =
+        w.tasks.iter().filter(|(ix, _)| sees_task(f, call, *ix)).map(|(ix, task)| (ix, task.column)).collect();
     let counts = Column::ALL
         .into_iter()
-        .map(|column| (column, number(w.tasks.iter().filter(|(_, t)| t.column == column).count())));
-    let mut rows: Vec<_> = w.tasks.iter().filter_map(|(ix, _)| w.task_row(ix, f.at)).collect();
+        .map(|column| (column, number(mine.iter().filter(|(_, theirs)| *theirs == column).count())));
+    let mut rows: Vec<_> = mine.iter().filter_map(|(ix, _)| w.task_row(*ix, f.at)).collect();
     rows.sort_by(|a, b| {
         (a.column.is_final(), std::cmp::Reverse(a.created), &a.label.id).cmp(&(
             b.column.is_final(),
@@ -201,8 +225,12 @@ pub(super) fn tasks(f: &mut Fold<'_>, _call: &Call) -> Outcome {
 
 pub(super) fn task(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let ix = f.w.task_named(needed(call)?)?;
+    if !call.who.is_unbounded() {
+        call.who.check_any(f.w, &f.w.working_on(ix))?;
+    }
     let task = &f.w.tasks[ix];
-    let mut sessions: Vec<_> = task.sessions.iter().filter_map(|s| f.w.session_row(*s)).collect();
+    let theirs = |s: &&Ix<Session>| f.w.sessions.get(**s).is_some_and(|s| call.who.may(f.w, s.agent));
+    let mut sessions: Vec<_> = task.sessions.iter().filter(theirs).filter_map(|s| f.w.session_row(*s)).collect();
     sessions.truncate(MAX_ROWS);
     answer(Content::Task(TaskView {
         row: f.w.task_row(ix, f.at).ok_or(Reason::NothingToDo)?,
@@ -214,19 +242,22 @@ pub(super) fn task(f: &mut Fold<'_>, call: &Call) -> Outcome {
     }))
 }
 
-pub(super) fn alerts(f: &mut Fold<'_>, _call: &Call) -> Outcome {
-    let mut open: Vec<_> = f.w.alerts.values().filter(|a| a.is_open()).collect();
+pub(super) fn alerts(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let mine = || f.w.alerts.values().filter(|alert| sees_alert(f, call, alert));
+    let mut open: Vec<_> = mine().filter(|a| a.is_open()).collect();
     open.sort_by_key(|a| (a.severity, std::cmp::Reverse(a.number)));
-    let over = f.w.alerts.values().rev().filter(|a| a.fired.is_some() && !a.is_open()).take(5);
+    let over = mine().rev().filter(|a| a.fired.is_some() && !a.is_open()).take(5);
     let rows = open.into_iter().take(MAX_ROWS).chain(over).map(|a| f.w.alert_view(a)).collect();
     answer(Content::Alerts(AlertsView { rows, at: f.at }))
 }
 
-pub(super) fn approvals(f: &mut Fold<'_>, _call: &Call) -> Outcome {
-    let mut pending: Vec<&Approval> = f.w.approvals.values().filter(|a| a.is_pending()).collect();
+pub(super) fn approvals(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let mine = || f.w.approvals.values().filter(|approval| call.who.may(f.w, approval.agent));
+    let mut pending: Vec<&Approval> = mine().filter(|a| a.is_pending()).collect();
     pending.sort_by_key(|a| (a.expires, a.number));
-    let recent = f.w.approvals.values().rev().filter(|a| !a.is_pending()).take(5);
-    let grants = f.w.sessions.iter().filter(|(_, s)| s.ended.is_none()).flat_map(|(_, s)| {
+    let recent = mine().rev().filter(|a| !a.is_pending()).take(5);
+    let live = f.w.sessions.iter().filter(|(_, s)| s.ended.is_none() && call.who.may(f.w, s.agent));
+    let grants = live.flat_map(|(_, s)| {
         let name = f.w.agents.get(s.agent).map(|a| a.name.clone()).unwrap_or_default();
         s.grants.iter().map(move |g| (format!("G{}", g.number), name.clone(), g.label.clone(), g.by.clone()))
     });
@@ -241,10 +272,14 @@ pub(super) fn approvals(f: &mut Fold<'_>, _call: &Call) -> Outcome {
 pub(super) fn why(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let name = needed(call)?;
     if let Some(approval) = f.w.approval_by_code(name) {
+        call.who.check_all(f.w, &[approval.agent])?;
         let (subject, steps) = (approval.code.clone(), approval.trail.0.clone());
         return answer(Content::Why(WhyView { subject, values: Vec::new(), condition: None, steps }));
     }
     let alert = f.w.alert_named(Some(name))?;
+    if !call.who.is_unbounded() {
+        call.who.check_any(f.w, &f.w.concerned(alert))?;
+    }
     let condition = f.w.rules.find(&alert.rule).map(|(_, rule)| rule.spec.when.clone());
     answer(Content::Why(WhyView {
         subject: alert.code(),
@@ -258,6 +293,7 @@ pub(super) fn logs(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let ix = f.w.session_named(needed(call)?)?;
     let wanted = call.line.word(1).and_then(|n| n.parse().ok()).unwrap_or(20_usize).clamp(1, 40);
     let session = &f.w.sessions[ix];
+    call.who.check_all(f.w, &[session.agent])?;
     answer(Content::Logs(LogsView {
         agent: f.w.agents.get(session.agent).map(|a| f.w.who(a)).unwrap_or_default(),
         session: session.short(),
@@ -268,7 +304,7 @@ pub(super) fn logs(f: &mut Fold<'_>, call: &Call) -> Outcome {
 
 pub(super) fn whoami(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let known = f.w.policy.people.get(&call.who.person);
-    let may = CATALOGUE.listed().filter(|spec| spec.roles.contains(&call.who.role));
+    let may = CATALOGUE.listed().filter(|spec| call.who.may_use(spec));
     let about = known.and_then(|person| {
         let kind = f.w.policy.channels.get(&call.who.channel)?.kind.clone();
         Some((kind.clone(), person.accounts.get(&kind).cloned(), person))
@@ -296,7 +332,7 @@ pub(super) fn stranger(f: &Fold<'_>, actor: &Actor, reason: Reason) -> Outcome {
 pub(super) fn help(_f: &mut Fold<'_>, call: &Call) -> Outcome {
     let word = call.line.word(0).map(|w| w.trim_start_matches('/').to_lowercase());
     let Some(word) = word else {
-        let may = CATALOGUE.listed().filter(|spec| spec.roles.contains(&call.who.role));
+        let may = CATALOGUE.listed().filter(|spec| call.who.may_use(spec));
         let commands = may.map(|spec| spec.name.clone()).collect();
         return answer(Content::Help(HelpView { commands, detail: false }));
     };

@@ -10,7 +10,10 @@ use crate::core::reason::Reason;
 use crate::core::time::Span;
 
 /// Keys that may be written as `key:value`.
-const KEYS: &[&str] = &["agent", "runtime", "task", "team", "session", "to", "by", "digest", "status", "via", "since"];
+const KEYS: &[&str] = &[
+    "agent", "runtime", "task", "team", "session", "to", "by", "digest", "status", "via", "since", "role", "expires",
+    "env", "lang", "tz",
+];
 /// After this key everything is one text.
 const WHY: &str = "why:";
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::{Class, Copy, Draft, RowState, Subject, Told};
 use crate::core::access::Role;
 use crate::core::approval::Approval;
+use crate::core::arena::Ix;
 use crate::core::message::{Content, MissedView};
 use crate::core::policy::Severity;
 use crate::core::reason::Reason;
@@ -16,6 +17,7 @@ use crate::core::route::Destination;
 use crate::core::schedule::Timer;
 use crate::core::step::Fold;
 use crate::core::time::{Span, Ts};
+use crate::core::world::Agent;
 
 /// What is older than this when a channel comes back is late.
 const LATE: Span = Span::secs(15);
@@ -119,11 +121,27 @@ impl Fold<'_> {
             .filter_map(|copy| self.w.copies.get(copy))
             .map(|copy| &copy.to)
             .collect();
+        let about = self.agents_of_card(card);
         to.into_iter()
+            .filter(|to| owner.is_some() || to.person.as_ref().is_none_or(|person| self.w.may_see(person, &about)))
             .filter(|to| to.channel != from.channel)
             .filter(|to| !self.w.lines.get(&to.channel).is_some_and(super::Line::is_broken))
             .filter(|to| !told.iter().any(|have| have.channel == to.channel && have.target == to.target))
             .collect()
+    }
+
+    /// The agents that a card is about; none when it is about nobody's agent.
+    fn agents_of_card(&self, card: u64) -> Vec<Ix<Agent>> {
+        match self.w.cards.get(&card).map(|card| &card.subject) {
+            Some(Subject::Alert(number)) => {
+                self.w.alerts.get(number).map(|alert| self.w.concerned(alert)).unwrap_or_default()
+            }
+            Some(Subject::Approval(number) | Subject::FullText(number)) => {
+                self.w.approvals.get(number).map(|approval| approval.agent).into_iter().collect()
+            }
+            Some(Subject::Task(task)) => self.w.working_on(*task),
+            Some(Subject::Control | Subject::Nothing) | None => Vec::new(),
+        }
     }
 
     /// Tells admins that a platform does not know us, on whatever else they have.

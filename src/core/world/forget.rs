@@ -40,6 +40,7 @@ impl Fold<'_> {
         let now = self.at;
         self.w.ledger.compact(now);
         self.w.signins.forget(now);
+        self.forget_roster();
         self.w.schedule.set(now.plus(FORGET_EVERY), Timer::Forget);
     }
 

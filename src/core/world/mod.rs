@@ -44,6 +44,7 @@ use super::briefing::Briefings;
 use super::control::Control;
 use super::delivery::{Card, Copy, DeadBook, Line, Outstanding};
 use super::device::Notified;
+use super::people::Roster;
 use super::policy::{Policy, ScopeKind};
 use super::rule::RuleBook;
 use super::schedule::Schedule;
@@ -166,6 +167,9 @@ pub struct World {
     /// Devices on which people are notified, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub devices: BTreeMap<String, Notified>,
+    /// What is known of people beyond the configuration.
+    #[serde(default, skip_serializing_if = "Roster::is_empty")]
+    pub roster: Roster,
     /// Deadlines.
     #[serde(skip)]
     pub schedule: Schedule,

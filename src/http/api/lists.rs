@@ -15,7 +15,7 @@ use super::asked::{
     ActorsAsked, AlertsAsked, ApprovalsAsked, Asked, AuditAsked, CostsAsked, TasksAsked, instant, key, one_of, rows_of,
     since, written,
 };
-use super::caller;
+use super::reader;
 use super::rows::{Agent, Alert, Approval, Audited, Cost, Session, Task};
 use crate::core::access::Role;
 use crate::core::alert::{self, AlertState};
@@ -50,7 +50,7 @@ type Listed<T> = Result<Json<Page<T>>, Problem>;
     responses((status = 200, body = Page<Agent>), (status = "4XX", body = Document, content_type = "application/problem+json"),
         (status = 503, body = Document, content_type = "application/problem+json")))]
 pub async fn agents(State(door): State<Shared>, headers: HeaderMap, Asked(asked): Asked<ActorsAsked>) -> Listed<Agent> {
-    caller(&door, &headers, None)?;
+    reader(&door, &headers, None)?;
     let (limit, after, wanted) = actors(&door, &asked)?;
     let rows = door.store.list_agents(&wanted, &after, limit + 1).await?;
     Ok(page(rows, limit, |(name, _)| name.clone(), |(_, row)| row.into()))
@@ -65,7 +65,7 @@ pub async fn sessions(
     headers: HeaderMap,
     Asked(asked): Asked<ActorsAsked>,
 ) -> Listed<Session> {
-    caller(&door, &headers, None)?;
+    reader(&door, &headers, None)?;
     let (limit, after, wanted) = actors(&door, &asked)?;
     let rows = door.store.list_sessions(&wanted, &after, limit + 1).await?;
     Ok(page(rows, limit, |(name, _)| name.clone(), |(_, row)| row.into()))
@@ -76,7 +76,7 @@ pub async fn sessions(
     responses((status = 200, body = Page<Task>), (status = "4XX", body = Document, content_type = "application/problem+json"),
         (status = 503, body = Document, content_type = "application/problem+json")))]
 pub async fn tasks(State(door): State<Shared>, headers: HeaderMap, Asked(asked): Asked<TasksAsked>) -> Listed<Task> {
-    caller(&door, &headers, None)?;
+    reader(&door, &headers, None)?;
     let limit = rows_of(asked.limit)?;
     let column = one_of("column", asked.column, &Column::ALL.map(Column::as_str))?;
     let since = since(&door, asked.since.as_deref(), Ts(i64::MIN))?;
@@ -90,7 +90,7 @@ pub async fn tasks(State(door): State<Shared>, headers: HeaderMap, Asked(asked):
     responses((status = 200, body = Page<Cost>), (status = "4XX", body = Document, content_type = "application/problem+json"),
         (status = 503, body = Document, content_type = "application/problem+json")))]
 pub async fn costs(State(door): State<Shared>, headers: HeaderMap, Asked(asked): Asked<CostsAsked>) -> Listed<Cost> {
-    caller(&door, &headers, None)?;
+    reader(&door, &headers, None)?;
     let limit = rows_of(asked.limit)?;
     let now = door.sources.now();
     let from = quarter(since(&door, asked.since.as_deref(), now.minus(DAY))?);
@@ -119,7 +119,7 @@ pub async fn costs(State(door): State<Shared>, headers: HeaderMap, Asked(asked):
     responses((status = 200, body = Page<Alert>), (status = "4XX", body = Document, content_type = "application/problem+json"),
         (status = 503, body = Document, content_type = "application/problem+json")))]
 pub async fn alerts(State(door): State<Shared>, headers: HeaderMap, Asked(asked): Asked<AlertsAsked>) -> Listed<Alert> {
-    caller(&door, &headers, None)?;
+    reader(&door, &headers, None)?;
     let limit = rows_of(asked.limit)?;
     let words = [AlertState::Pending, AlertState::Firing, AlertState::Acked, AlertState::Resolved];
     let state = one_of("state", asked.state, &words.map(AlertState::as_str))?;
@@ -141,7 +141,7 @@ pub async fn approvals(
     headers: HeaderMap,
     Asked(asked): Asked<ApprovalsAsked>,
 ) -> Listed<Approval> {
-    caller(&door, &headers, None)?;
+    reader(&door, &headers, None)?;
     let limit = rows_of(asked.limit)?;
     let state = one_of("state", asked.state, &ApprovalState::ALL.map(ApprovalState::as_str))?;
     let before = key(asked.after.as_deref())?.unwrap_or(LATEST);
@@ -158,7 +158,7 @@ pub async fn approvals(
     responses((status = 200, body = Page<Audited>), (status = "4XX", body = Document, content_type = "application/problem+json"),
         (status = 503, body = Document, content_type = "application/problem+json")))]
 pub async fn audit(State(door): State<Shared>, headers: HeaderMap, Asked(asked): Asked<AuditAsked>) -> Listed<Audited> {
-    caller(&door, &headers, Some(Role::Admin))?;
+    reader(&door, &headers, Some(Role::Admin))?;
     let limit = rows_of(asked.limit)?;
     let filter = AuditFilter {
         from: since(&door, asked.since.as_deref(), Ts(i64::MIN))?,

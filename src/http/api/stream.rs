@@ -15,8 +15,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 use utoipa::ToSchema;
 
-use super::caller;
 use super::lists::{LATEST, alert_row, approval_row};
+use super::reader;
 use super::rows::dollars;
 use crate::core::time::{Span, Ts, zone};
 use crate::http::Shared;
@@ -66,7 +66,7 @@ pub async fn stream(
     State(door): State<Shared>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    caller(&door, &headers, None)?;
+    reader(&door, &headers, None)?;
     let watching = Watching {
         committed: door.progress.committed.clone(),
         stopping: door.stopping.clone(),

@@ -102,6 +102,7 @@ pub async fn act(State(door): State<Shared>, headers: HeaderMap, content: Conten
         tap: Some(tap(&token, None)),
         origin: Some(Origin { channel: to.channel.clone(), target: to.target.clone(), reply_to: None }),
         device: None,
+        secret: None,
     };
     let appended = door.log.append_one(NewInput::unkeyed(Body::Command(invocation))).await?;
     let reply = appended.reply.ok_or_else(|| Problem::new(500, "There is no answer."))?;

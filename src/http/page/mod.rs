@@ -176,10 +176,12 @@ fn said(door: &Shared, person: &str) -> Invocation {
         tap: None,
         origin: Some(Origin { channel, target: person.to_owned(), reply_to: None }),
         device: None,
+        secret: None,
     }
 }
 
 async fn answer(door: &Shared, visitor: &Visitor, invocation: Invocation) -> Result<Response, Problem> {
+    let invocation = door.tokens.sealed(invocation, door.sources.entropy.as_ref());
     let appended = door.log.append_one(NewInput::unkeyed(Body::Command(invocation))).await?;
     let reply = appended.reply.ok_or_else(|| Problem::new(500, "There is no answer."))?;
     let reader = Reader { lang: visitor.lang, tz: visitor.tz.clone(), whole: true };

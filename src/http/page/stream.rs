@@ -1,5 +1,6 @@
 //! What changes, as it changes: server-sent events with resume by position.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::super::problem::Problem;
 use super::cards;
 use super::session::{self, Visitor};
 use crate::channel::web::Changed;
+use crate::core::message::Content;
 use crate::core::money::Micros;
 use crate::core::status::Status;
 use crate::core::time::{Span, Ts, zone};
@@ -54,12 +56,8 @@ pub async fn head(State(door): State<Shared>, headers: HeaderMap) -> Result<Json
 
 /// How everything is, in one sentence; never a false all-clear.
 pub async fn summary(door: &Shared, visitor: &Visitor) -> Result<Summary, Problem> {
-    let now = door.sources.now();
     let words = Words::of(visitor.lang);
-    let counts = door.store.count_agents(now.minus(Span::days(2))).await?;
-    let (waiting, alerts) = door.store.count_open().await?;
-    let from = zone(&visitor.tz).map_or(now, |zone| now.start_of_day(&zone));
-    let today: Micros = door.store.cost_since(from).await?;
+    let Figures { counts, waiting, alerts, today } = figures(door, visitor).await?;
     let agents: i64 = counts.iter().map(|(_, count)| count).sum();
     let silent: i64 = counts.iter().filter(|(s, _)| s == Status::Silent.as_str()).map(|(_, n)| n).sum();
     let fill = |path: &str, n: i64| words.get(path).replace("{}", &n.to_string());
@@ -84,6 +82,45 @@ pub async fn summary(door: &Shared, visitor: &Visitor) -> Result<Summary, Proble
     parts.push(fill("page.agents_count", agents));
     parts.push(format!("{today} {}", words.get("page.today")));
     Ok(Summary { sentence: parts.join(" · "), waiting, mood })
+}
+
+/// What the sentence is about.
+struct Figures {
+    counts: Vec<(String, i64)>,
+    waiting: i64,
+    alerts: i64,
+    today: Micros,
+}
+
+/// The figures of all that the visitor may see. Who sees a part has the cards of that part on their page.
+async fn figures(door: &Shared, visitor: &Visitor) -> Result<Figures, Problem> {
+    let now = door.sources.now();
+    let since = now.minus(Span::days(2));
+    let from = zone(&visitor.tz).map_or(now, |zone| now.start_of_day(&zone));
+    let policy = door.progress.policy.borrow().clone();
+    if policy.is_unbounded(&visitor.person) {
+        let (waiting, alerts) = door.store.count_open().await?;
+        let (counts, today) = (door.store.count_agents(since).await?, door.store.cost_since(from).await?);
+        return Ok(Figures { counts, waiting, alerts, today });
+    }
+    let mut mine = door.store.agents(since, super::LOOKED_AT).await?;
+    mine.retain(|row| super::views::may_see(&policy, visitor, row));
+    let keys: BTreeSet<String> = mine.iter().map(|row| format!("{}/{}", row.who.runtime, row.who.id)).collect();
+    let costs = door.store.costs(from).await?.into_iter().filter(|row| keys.contains(&row.1));
+    let mut counts = BTreeMap::<String, i64>::new();
+    for row in &mine {
+        *counts.entry(row.status.as_str().to_owned()).or_default() += 1;
+    }
+    let (mut waiting, mut alerts) = (0, 0);
+    for row in door.store.feed(&door.page.0, &visitor.person, super::LOOKED_AT).await? {
+        match &row.card.content {
+            Content::Approval(view) if view.state == "pending" => waiting += 1,
+            Content::Alert(view) | Content::Loop(view) if view.state != "resolved" => alerts += 1,
+            _ => {}
+        }
+    }
+    let today = costs.map(|row| row.4.cost).sum();
+    Ok(Figures { counts: counts.into_iter().collect(), waiting, alerts, today })
 }
 
 /// What a stream knows.

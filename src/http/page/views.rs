@@ -15,11 +15,13 @@ use super::super::problem::Problem;
 use super::html;
 use super::session::{self, Visitor};
 use super::stream::{self, Summary};
+use crate::core::access::Ruling;
 use crate::core::calendar::{Unit, begins};
 use crate::core::chart::{Begin, Chart, Course, Each, Panel, Slice};
 use crate::core::command::CATALOGUE;
-use crate::core::message::AgentRow;
+use crate::core::message::{AgentRow, Who};
 use crate::core::money::{self, Micros, Sums};
+use crate::core::policy::Policy;
 use crate::core::status::Status;
 use crate::core::time::{Span, Ts, zone};
 use crate::render::chart;
@@ -73,6 +75,8 @@ pub async fn agents(State(door): State<Shared>, headers: HeaderMap) -> Result<Re
     view!(door, headers, "agents", |visitor| {
         let now = door.sources.now();
         let mut rows = door.store.agents(now.minus(LISTED), AGENTS).await?;
+        let policy = door.progress.policy.borrow().clone();
+        rows.retain(|row| may_see(&policy, &visitor, row));
         rows.sort_by(|a, b| {
             (a.status, std::cmp::Reverse(a.last_seen), &a.who.name).cmp(&(
                 b.status,
@@ -91,6 +95,16 @@ fn states(rows: &[AgentRow], visitor: &Visitor) -> String {
     let counts: Vec<(Status, u32)> = Status::ALL.into_iter().map(|status| (status, count(status))).collect();
     let chart = Chart::of_agents(&counts);
     chart.map_or_else(String::new, |chart| chart::picture(&chart, visitor.lang, &visitor.tz).svg())
+}
+
+/// Whether an agent is within what the visitor may see.
+pub(super) fn may_see(policy: &Policy, visitor: &Visitor, row: &AgentRow) -> bool {
+    if policy.is_unbounded(&visitor.person) {
+        return true;
+    }
+    let (rights, spec) = (policy.rights_of(&visitor.person), CATALOGUE.find("agent"));
+    let target = policy.target(&row.who.runtime, &row.who.id, &row.tags);
+    rights.zip(spec).is_some_and(|(rights, spec)| rights.on(spec, &target) == Ruling::Allowed)
 }
 
 fn line(row: AgentRow, visitor: &Visitor) -> AgentLine {
@@ -138,19 +152,20 @@ pub async fn cost(State(door): State<Shared>, headers: HeaderMap) -> Result<Resp
     view!(door, headers, "cost", |visitor| {
         let now = door.sources.now();
         let zone = zone(&visitor.tz).map_err(|e| Problem::new(500, e))?;
-        let rows = door.store.costs(now.start_of_day(&zone)).await?;
-        let names: BTreeMap<String, String> = door
-            .store
-            .agents(now.minus(LISTED), AGENTS)
-            .await?
-            .into_iter()
+        let mut rows = door.store.costs(now.start_of_day(&zone)).await?;
+        let policy = door.progress.policy.borrow().clone();
+        let agents = door.store.agents(now.minus(LISTED), AGENTS).await?.into_iter();
+        let names: BTreeMap<String, String> = agents
+            .filter(|row| may_see(&policy, &visitor, row))
             .map(|row| (format!("{}/{}", row.who.runtime, row.who.id), row.who.name))
             .collect();
+        if !policy.is_unbounded(&visitor.person) {
+            rows.retain(|row| names.contains_key(&row.1));
+        }
         let mut total = Sums::default();
         for row in &rows {
             total += row.4;
         }
-        let policy = door.progress.policy.borrow().clone();
         let by_model = group("model", &rows, |row| policy.price_of(&row.2).family.to_owned());
         let by_agent = group("agent", &rows, |row| names.get(&row.1).cloned().unwrap_or_else(|| row.1.clone()));
         let by_task = group("task", &rows, |row| if row.3.is_empty() { "—".into() } else { row.3.clone() });
@@ -225,8 +240,8 @@ pub async fn complete(State(door): State<Shared>, headers: HeaderMap) -> Result<
     let visitor = session::visitor(&door, &headers).await?.ok_or_else(Problem::unauthorized)?;
     let now = door.sources.now();
     let policy = door.progress.policy.borrow().clone();
-    let role = policy.people.get(&visitor.person).map(|p| p.role);
-    let commands = CATALOGUE.listed().filter(|spec| role.is_some_and(|role| spec.roles.contains(&role)));
+    let rights = policy.rights_of(&visitor.person);
+    let commands = CATALOGUE.listed().filter(|spec| rights.as_ref().is_some_and(|rights| rights.somewhere(spec)));
     let commands: Vec<Value> = commands
         .map(|spec| {
             let texts = spec.texts(visitor.lang);
@@ -234,10 +249,18 @@ pub async fn complete(State(door): State<Shared>, headers: HeaderMap) -> Result<
             json!({ "name": spec.name, "aliases": spec.aliases, "usage": texts.usage, "summary": texts.summary, "args": kinds })
         })
         .collect();
-    let agents = door.store.agents(now.minus(LISTED), AGENTS).await?;
-    let tasks = door.store.tasks(100).await?;
-    let sessions = door.store.sessions(50).await?;
-    let alerts = door.store.alerts(50).await?;
+    let mut agents = door.store.agents(now.minus(LISTED), AGENTS).await?;
+    let mut tasks = door.store.tasks(100).await?;
+    let mut sessions = door.store.sessions(50).await?;
+    let mut alerts = door.store.alerts(50).await?;
+    if !policy.is_unbounded(&visitor.person) {
+        agents.retain(|row| may_see(&policy, &visitor, row));
+        let mine = |who: &Who| agents.iter().any(|row| (&row.who.runtime, &row.who.id) == (&who.runtime, &who.id));
+        sessions.retain(|row| mine(&row.agent));
+        // Whose tasks and alerts are is not known here; whoever sees a part writes them out.
+        tasks.clear();
+        alerts.clear();
+    }
     let open: Vec<String> = alerts.iter().filter(|a| a.is_open()).map(crate::core::alert::Alert::code).collect();
     let ids = |row: AgentRow| json!({ "id": crate::core::command::quoted(&row.who.id), "name": row.who.name });
     Ok(Json(json!({

@@ -278,7 +278,7 @@ async fn a_change_follows_in_the_same_thread(bench: &dyn Bench) {
         let change = Outgoing { version: 1 + count, ..line(bench.target(), title) };
         let posted = bench.posted();
         // What is sent again because nobody knows whether it arrived is the same message, and shows once.
-        for _ in 0..1 + usize::from(bench.shows_once()) {
+        for _ in 0..=usize::from(bench.shows_once()) {
             assert_eq!(bench.channel().edit(&change, &receipt).await, Verdict::Sent(receipt.clone()));
             assert_eq!(bench.posted(), posted + 1);
         }

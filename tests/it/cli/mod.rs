@@ -6,6 +6,7 @@ mod doctor;
 mod health;
 mod help;
 mod hook;
+mod people;
 mod running;
 mod secrets;
 mod setup;

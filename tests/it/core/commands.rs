@@ -342,6 +342,8 @@ fn an_admin_can_try_a_dead_message_again_or_drop_it() {
 fn a_person_is_known_by_the_account_and_by_nothing_else() {
     let mut sim = fleet();
     let reply = sim.say_on("tg", "Victor", "/status");
+    assert!(matches!(reply.reason, Reason::ForeignAccount { .. }), "a name is no account");
+    let reply = sim.say_on("tg", "12345", "/status");
     assert!(matches!(reply.reason, Reason::UnknownPerson { .. }));
     assert!(!sim.say_on("tg", "1234", "/status").refused);
     assert!(!sim.say_on("tg", "999", "/whoami").refused, "anybody may ask who they are");

@@ -58,7 +58,15 @@ fn lives(sim: &mut Sim) {
 
 fn ask(sim: &mut Sim, line: &str) -> Reply {
     let actor = Actor { channel: "page".into(), account: "ana".into(), display: None };
-    sim.input(Body::Command(Invocation { actor, text: line.into(), tap: None, origin: None, device: None })).unwrap()
+    sim.input(Body::Command(Invocation {
+        actor,
+        text: line.into(),
+        tap: None,
+        origin: None,
+        device: None,
+        secret: None,
+    }))
+    .unwrap()
 }
 
 fn asked(sim: &mut Sim, line: &str) -> DigestView {

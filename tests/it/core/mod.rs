@@ -1,5 +1,6 @@
 //! The pure core: its laws as properties over random logs, and its rules as examples at their edges.
 
+mod access;
 mod approvals;
 mod commands;
 mod days;
@@ -8,6 +9,7 @@ mod forgetting;
 mod gaps;
 mod layers;
 pub mod logs;
+mod people;
 mod repeats;
 mod replay;
 mod room;

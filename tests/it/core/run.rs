@@ -103,6 +103,7 @@ impl Run {
             tap: Some(Tap { copy: copy.number, button, receipt: tapped }),
             origin: Some(Origin { channel: "page".into(), target, reply_to: None }),
             device: None,
+            secret: None,
         })
     }
 

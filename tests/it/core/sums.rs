@@ -15,7 +15,7 @@ use crate::sim::Sim;
 /// `/cost …` as a caller gets it who wants the answer itself.
 pub fn cost(sim: &mut Sim, line: &str) -> CostView {
     let actor = Actor { channel: "page".into(), account: "ana".into(), display: None };
-    let asked = Invocation { actor, text: line.into(), tap: None, origin: None, device: None };
+    let asked = Invocation { actor, text: line.into(), tap: None, origin: None, device: None, secret: None };
     let reply = sim.input(Body::Command(asked)).expect("an answer");
     match reply.content.map(|content| *content) {
         Some(Content::Cost(view)) => view,

@@ -138,7 +138,7 @@ async fn an_answer_is_for_whoever_asked_alone(db: Database) {
     let mut foreign = fake.command(ANA, "kill", &[("target", "build-1")]);
     foreign["guild_id"] = json!("901");
     let told = said(&scene, &fake, foreign).await;
-    assert!(told.contains("77@901"), "{told}");
+    assert!(told.contains("another server"), "{told}");
     let told = said(&scene, &fake, fake.command(ANA, "approve", &[("code", "ZZZZ")])).await;
     assert!(!told.is_empty());
     let mut bot = fake.command(ANA, "agents", &[]);

@@ -10,6 +10,7 @@ mod forms;
 mod gateway;
 mod hostile;
 mod judged;
+mod linking;
 mod markdown;
 mod people;
 mod pictures;

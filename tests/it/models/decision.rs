@@ -124,6 +124,7 @@ fn tap(sim: &Sim, voter: usize, button: u16) -> Body {
         tap: Some(tap),
         origin: Some(Origin { channel: channel.into(), target: account.into(), reply_to: None }),
         device: None,
+        secret: None,
     })
 }
 

@@ -1,4 +1,4 @@
-//! Web push, against a push service and browsers whose cryptography somebody else wrote (http_ece, cryptography).
+//! Web push, against a push service and browsers whose cryptography somebody else wrote (`http_ece`, `cryptography`).
 
 pub mod bench;
 mod sealed;

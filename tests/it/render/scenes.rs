@@ -6,7 +6,7 @@ use sereno::core::calendar::Unit;
 use sereno::core::command::CATALOGUE;
 use sereno::core::delivery::{Card, SendOutcome, SendResult};
 use sereno::core::input::Body;
-use sereno::core::message::{Button, Content};
+use sereno::core::message::{Button, Content, SecretView};
 use sereno::core::money::Micros;
 use sereno::core::policy::{BudgetSpec, DigestSpec, Lang, RuleSpec, Severity};
 use sereno::core::time::{Span, Ts};
@@ -74,8 +74,41 @@ pub fn all() -> Vec<Scene> {
         digests(),
         overviews(),
         budgets(),
+        people(),
     ];
     parts.into_iter().flatten().collect()
+}
+
+/// Who is known, and what is for one reader alone.
+fn people() -> Vec<Scene> {
+    let mut sim = Sim::new();
+    sim.say("victor", "/people add bea role:operator team:web");
+    let mut scenes = vec![seen("people", &sim)];
+    for (what, name, text, lives) in [
+        ("code", "ana", "7K3F-9QXA", Span::mins(10)),
+        ("link", "ana", "https://sereno.example.org/#signin=2b7e151628aed2a6", Span::mins(10)),
+        ("key", "ci", "sereno_2b7e151628aed2a6abf7158809cf4f3c", Span::days(90)),
+    ] {
+        let view = SecretView {
+            what: what.into(),
+            name: name.into(),
+            nonce: "00".into(),
+            expires: sim.now.plus(lives),
+            text: Some(text.into()),
+        };
+        let scene = |name: String, view| Scene {
+            name,
+            content: Content::Secret(view),
+            buttons: Vec::new(),
+            whole: true,
+            now: sim.now,
+        };
+        scenes.push(scene(format!("secret-{what}"), view.clone()));
+        if what == "code" {
+            scenes.push(scene("secret-over".into(), SecretView { text: None, ..view }));
+        }
+    }
+    scenes
 }
 
 /// Telegram is away for a while; what it did not take at all is dead.
@@ -613,6 +646,7 @@ fn answers() -> Vec<Scene> {
         tap: None,
         origin: None,
         device: None,
+        secret: None,
     };
     let reply = sim.input(Body::Command(asked)).unwrap();
     let content = *reply.content.unwrap();

@@ -64,7 +64,14 @@ fn event(n: usize) -> NewInput {
 /// A command that nobody can send twice without its happening twice.
 fn command(text: &str) -> NewInput {
     let actor = Actor { channel: "page".into(), account: "victor".into(), display: None };
-    NewInput::unkeyed(Body::Command(Invocation { actor, text: text.into(), tap: None, origin: None, device: None }))
+    NewInput::unkeyed(Body::Command(Invocation {
+        actor,
+        text: text.into(),
+        tap: None,
+        origin: None,
+        device: None,
+        secret: None,
+    }))
 }
 
 async fn in_time<T>(what: &str, wait: impl Future<Output = T>) -> T {

@@ -62,6 +62,13 @@ impl Visitor {
         Self { person: person.to_owned(), cookie, csrf }
     }
 
+    /// What stands at a path of the page.
+    pub async fn reads(&self, scene: &Scene, path: &str) -> String {
+        let answer = scene.client.get(scene.url(path)).header("cookie", &self.cookie).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.text().await.unwrap()
+    }
+
     /// Types a line. The answer's status and text.
     pub async fn says(&self, scene: &Scene, text: &str) -> (u16, String) {
         self.write(scene, "/say", json!({ "text": text })).await

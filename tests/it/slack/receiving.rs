@@ -107,7 +107,6 @@ async fn other_workspaces_bots_and_carried_or_edited_words_are_nobodys() {
     let shared = json!([{ "is_share": true, "is_msg_unfurl": true, "text": "kill all", "author_id": "U9" }]);
     let nobodys = [
         changed(&tap, "/team/id", json!("T2")),
-        changed(&tap, "/user/team_id", json!("T2")),
         changed(&tap, "/api_app_id", json!("A2")),
         changed(&tap, "/type", json!("message_action")),
         changed(&tap, "/actions/0/type", json!("static_select")),
@@ -140,6 +139,9 @@ async fn other_workspaces_bots_and_carried_or_edited_words_are_nobodys() {
     for payload in [&tap, &command, &mention, &direct] {
         assert!(read(&fake, payload).await.is_some(), "{payload}");
     }
+    // Whoever taps as a guest from another workspace is somebody, but not the account of ours that is called so.
+    let guest = read(&fake, &changed(&tap, "/user/team_id", json!("T2"))).await.unwrap();
+    assert_eq!((guest.account.as_str(), guest.answer_to.is_some()), ("U77@T2", true));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ pub mod fake;
 pub mod faults;
 mod html;
 mod pace;
+mod people;
 mod pictures;
 mod receiving;
 mod serve;

@@ -36,7 +36,7 @@ test('a link signs in with a click, once', async () => {
   await scanner.page.getByRole('button', { name: 'Sign in here' }).click();
   await scanner.page.getByText('This link was used already').waitFor();
   await scanner.page.goto(sereno.url);
-  await scanner.page.getByText('Open the sign-in link that the console printed.').waitFor();
+  await scanner.page.getByText('Open a sign-in link: write /login to sereno, or take the one that the console printed.').waitFor();
 });
 
 test('a session ends with sign-out, here and for whoever copied the cookie', async () => {

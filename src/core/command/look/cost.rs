@@ -25,7 +25,11 @@ const MOST_SLICES: i64 = 24;
 
 /// Cost since midnight, by the zone of whoever asks.
 pub fn today(f: &Fold<'_>, call: &Call) -> Micros {
-    f.w.ledger.total_since(start_of_today(f, call)).cost
+    let since = start_of_today(f, call);
+    if call.who.is_unbounded() {
+        return f.w.ledger.total_since(since).cost;
+    }
+    f.w.ledger.since(since).filter(|(key, _)| call.who.may(f.w, key.agent)).map(|(_, sums)| sums.cost).sum()
 }
 
 /// `/cost [today|24h|7d] [by agent|model|task] [agent:x] [task:x]`
@@ -33,10 +37,13 @@ pub fn cost(f: &mut Fold<'_>, call: &Call) -> Result<Answer, Reason> {
     let period = period(f, call, "today")?;
     let agent = call.line.key("agent").map(|name| f.w.agent_named(name)).transpose()?;
     let task = call.line.key("task").map(|name| f.w.task_named(name)).transpose()?;
+    if let Some(agent) = agent {
+        call.who.check_all(f.w, &[agent])?;
+    }
     let cells: Vec<(&CellKey, &Sums)> =
         f.w.ledger
             .since(period.from)
-            .filter(|(key, _)| agent.is_none_or(|a| key.agent == a))
+            .filter(|(key, _)| agent.is_none_or(|a| key.agent == a) && call.who.may(f.w, key.agent))
             .filter(|(key, _)| task.is_none_or(|t| key.task == Some(t)))
             .collect();
     let mut total = Sums::default();
@@ -51,7 +58,8 @@ pub fn cost(f: &mut Fold<'_>, call: &Call) -> Result<Answer, Reason> {
         slices[place] += used.cost;
     }
     let last_hour = cells.iter().filter(|(key, _)| key.at > f.at.minus(Span::hours(1)));
-    let sessions = f.w.sessions.iter().filter(|(_, s)| agent.is_none_or(|a| s.agent == a));
+    let sessions =
+        f.w.sessions.iter().filter(|(_, s)| agent.is_none_or(|a| s.agent == a) && call.who.may(f.w, s.agent));
     let everything = period.name == "today" && agent.is_none() && task.is_none();
     Ok(Answer::Content(Content::Cost(CostView {
         budget: everything.then(|| budget::of_the_day(f)).flatten(),

@@ -5,6 +5,7 @@
 
 use super::super::Call;
 use super::{Outcome, answer, needed};
+use crate::core::access::Authorized;
 use crate::core::alert::Alert;
 use crate::core::approval::Approval;
 use crate::core::arena::Ix;
@@ -49,7 +50,7 @@ type Dated<'a> = (Ts, Source<'a>);
 
 /// `/events [LINES]`
 pub fn events(f: &mut Fold<'_>, call: &Call) -> Outcome {
-    let sources = gather(f.w, About::Everything);
+    let sources = gather(f.w, About::Everything, &call.who);
     let (rows, more) = last(f.w, sources, lines(call));
     let rows = rows.into_iter().rev().collect();
     answer(Content::Events(EventsView { list: EventList::Events, about: None, rows, more, at: f.at }))
@@ -58,7 +59,8 @@ pub fn events(f: &mut Fold<'_>, call: &Call) -> Outcome {
 /// `/timeline TASK|AGENT|SESSION`
 pub fn timeline(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let (about, label) = named(f.w, call)?;
-    let sources = gather(f.w, about);
+    about.check(f.w, &call.who)?;
+    let sources = gather(f.w, about, &call.who);
     let (rows, more) = last(f.w, sources, MOST_ROWS);
     answer(Content::Events(EventsView { list: EventList::Timeline, about: Some(label), rows, more, at: f.at }))
 }
@@ -108,9 +110,12 @@ fn named(w: &World, call: &Call) -> Result<(About, (String, String)), Reason> {
     })
 }
 
-fn gather(w: &World, about: About) -> Vec<Dated<'_>> {
+/// Everything that is about something, as far as whoever asks may see it.
+fn gather<'a>(w: &'a World, about: About, who: &Authorized) -> Vec<Dated<'a>> {
     let mut all = Vec::new();
-    for (_, session) in w.sessions.iter().filter(|(ix, session)| about.covers(*ix, session)) {
+    let may = |agent: Ix<Agent>| who.may(w, agent);
+    let sessions = w.sessions.iter().filter(|(ix, session)| about.covers(*ix, session));
+    for (_, session) in sessions.filter(|(_, session)| may(session.agent)) {
         all.push((session.started, Source::Began(session)));
         all.extend(session.ended.map(|ended| (ended, Source::Ended(session))));
         if !matches!(about, About::Everything) {
@@ -119,25 +124,48 @@ fn gather(w: &World, about: About) -> Vec<Dated<'_>> {
             all.extend(told.map(|line| (line.at, Source::Line(session, line))));
         }
     }
-    for (_, task) in w.tasks.iter().filter(|(ix, _)| about.is_task(*ix)) {
+    let tasks = w.tasks.iter().filter(|(ix, _)| about.is_task(*ix));
+    for (_, task) in tasks.filter(|(_, task)| who.may_any(w, &agents_of(task))) {
         all.push((task.created, Source::Created(task)));
         all.extend(task.ended.map(|ended| (ended, Source::Over(task))));
     }
-    for alert in w.alerts.values().filter(|alert| about.concerns(w, alert)) {
+    let alerts = w.alerts.values().filter(|alert| about.concerns(w, alert));
+    for alert in alerts.filter(|alert| alert.agent.map_or(who.is_unbounded(), may)) {
         all.extend(alert.fired.map(|fired| (fired, Source::Fired(alert))));
         all.extend(alert.resolved.filter(|_| alert.fired.is_some()).map(|over| (over, Source::Cleared(alert))));
     }
-    for approval in w.approvals.values().filter(|approval| about.asked(approval)) {
+    for approval in w.approvals.values().filter(|approval| about.asked(approval) && may(approval.agent)) {
         all.push((approval.asked, Source::Asked(approval)));
         all.extend(approval.decided.as_ref().map(|decided| (decided.at, Source::Decided(approval))));
     }
     // Decisions stand with their approvals.
     let deeds = w.deeds.iter().filter(|deed| !deed.what.starts_with("approval.") && about.touched(w, deed));
+    let deeds = deeds.filter(|deed| agent_of(w, deed).map_or(who.is_unbounded(), may));
     all.extend(deeds.map(|deed| (deed.at, Source::Deed(deed))));
     all
 }
 
+fn agents_of(task: &Task) -> Vec<Ix<Agent>> {
+    task.agents.iter().map(|(agent, _)| *agent).collect()
+}
+
+/// The agent to which something was done; a deed names it by `runtime/identity`.
+fn agent_of(w: &World, deed: &Deed) -> Option<Ix<Agent>> {
+    let (runtime, id) = deed.about.strip_prefix("agent:")?.split_once('/')?;
+    w.agent(runtime, id)
+}
+
 impl About {
+    /// Checks that whoever asks may see it.
+    fn check(self, w: &World, who: &Authorized) -> Result<(), Reason> {
+        match self {
+            Self::Everything => Ok(()),
+            Self::Agent(agent) => who.check_all(w, &[agent]),
+            Self::Session(session) => who.check_all(w, &[w.sessions[session].agent]),
+            Self::Task(task) => who.check_any(w, &agents_of(&w.tasks[task])),
+        }
+    }
+
     fn covers(self, ix: Ix<Session>, session: &Session) -> bool {
         match self {
             Self::Everything => true,
@@ -175,9 +203,9 @@ impl About {
         }
     }
 
-    /// Whether a deed was done to it; a deed names agents by `runtime/identity`.
+    /// Whether a deed was done to it.
     fn touched(self, w: &World, deed: &Deed) -> bool {
-        let to = |agent: Ix<Agent>| deed.about.strip_prefix("agent:") == Some(w.agent_key(agent).as_str());
+        let to = |agent: Ix<Agent>| agent_of(w, deed) == Some(agent);
         match self {
             Self::Everything => true,
             Self::Agent(agent) => to(agent),
@@ -202,12 +230,12 @@ impl Source<'_> {
     fn row(self, w: &World, at: Ts) -> EventRow {
         match self {
             Self::Began(session) => EventRow {
-                who: name(w, session.agent),
+                who: name_of(w, session.agent),
                 what: session.task.and_then(|ix| w.tasks.get(ix)).map(|task| task.id.clone()),
                 ..row(at, "session_began")
             },
             Self::Ended(session) => EventRow {
-                who: name(w, session.agent),
+                who: name_of(w, session.agent),
                 what: session.fault.as_ref().map(|fault| fault.kind.clone()),
                 cost: Some(session.sums.cost).filter(|_| session.sums.calls > 0),
                 took: Some(session.ended.unwrap_or(at).since(session.started)),
@@ -229,7 +257,7 @@ impl Source<'_> {
                 of_alert(w, alert, EventRow { took, ..row(at, "alert_over") })
             }
             Self::Asked(approval) => EventRow {
-                who: name(w, approval.agent),
+                who: name_of(w, approval.agent),
                 what: Some(action_text(&approval.action).0),
                 ..row(at, "approval_asked")
             },
@@ -239,7 +267,7 @@ impl Source<'_> {
                 let (kind, what) = line.text.split_once(' ').unwrap_or((&line.text, ""));
                 let what = what.trim_start_matches(['·', ' ']);
                 EventRow {
-                    who: name(w, session.agent),
+                    who: name_of(w, session.agent),
                     what: Some(what.to_owned()).filter(|what| !what.is_empty()),
                     ..row(at, &kind.replace('.', "_"))
                 }
@@ -252,13 +280,13 @@ fn row(at: Ts, kind: &str) -> EventRow {
     EventRow { at, kind: kind.to_owned(), ..EventRow::default() }
 }
 
-fn name(w: &World, agent: Ix<Agent>) -> Option<String> {
+fn name_of(w: &World, agent: Ix<Agent>) -> Option<String> {
     w.agents.get(agent).map(|agent| agent.name.clone())
 }
 
 fn of_alert(w: &World, alert: &Alert, row: EventRow) -> EventRow {
     EventRow {
-        who: alert.agent.and_then(|agent| name(w, agent)),
+        who: alert.agent.and_then(|agent| name_of(w, agent)),
         what: Some(format!("{} {}", alert.code(), alert.rule)),
         severity: Some(alert.severity),
         ..row
@@ -269,7 +297,7 @@ fn decided(w: &World, approval: &Approval, at: Ts) -> EventRow {
     let how = approval.decided.as_ref();
     let waited: Span = at.since(approval.asked);
     EventRow {
-        who: name(w, approval.agent),
+        who: name_of(w, approval.agent),
         what: how.and_then(|how| how.note.clone()).or_else(|| Some(action_text(&approval.action).0)),
         by: how.and_then(|how| how.by.clone()),
         took: Some(waited),
@@ -286,10 +314,7 @@ fn of_deed(w: &World, deed: &Deed) -> EventRow {
         "approval" => number().and_then(|n| w.approvals.get(&n)).map(|approval| approval.code.clone()),
         "alert" => number().and_then(|n| w.alerts.get(&n)).map(|alert| alert.code()),
         "grant" => Some(format!("G{name}")),
-        "agent" => {
-            let agent = name.split_once('/').and_then(|(runtime, id)| w.agent(runtime, id));
-            agent.and_then(|agent| w.agents.get(agent)).map(|agent| agent.name.clone())
-        }
+        "agent" => agent_of(w, deed).and_then(|agent| name_of(w, agent)),
         _ => None,
     };
     EventRow {
