@@ -229,7 +229,7 @@ fn check(config: &Config) -> Done {
     println!(
         "ok (people: {}, channels: {}, runtimes: {}, rules: {})",
         config.policy.people.len(),
-        config.policy.channels.len() - 1,
+        config.file.channels.len() + 1, // the page
         config.policy.runtimes.len(),
         config.policy.rules.len(),
     );

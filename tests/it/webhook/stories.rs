@@ -28,7 +28,7 @@ async fn a_question_and_what_became_of_it_are_told_as_one_notice(db: Database) {
     for (key, value) in wanted.as_object().unwrap() {
         assert_eq!(&asked["data"][key], value, "{key}");
     }
-    assert_eq!((&asked["type"], &asked["timestamp"]), (&json!("notice.sent"), &json!("2026-11-20T09:00:00Z")));
+    assert_eq!((&asked["type"], &asked["timestamp"]), (&json!("notice.sent"), &json!("2026-11-20T09:00:00.000Z")));
     assert!(asked["data"]["text"].as_str().unwrap().contains("    pytest tests/"), "{asked}");
     // No token of a button leaves the house this way.
     let token = card.yes();

@@ -96,7 +96,7 @@ const foreign = (page) => page.evaluate(() => {
   const tags = new Set(['ARTICLE', 'H2', 'H3', 'DL', 'DIV', 'DT', 'DD', 'P', 'PRE', 'CODE', 'STRONG', 'BLOCKQUOTE', 'UL', 'LI', 'BR',
     'BUTTON', 'FOOTER', 'SPAN', 'A', 'TIME', 'SECTION', 'SMALL', 'PROGRESS', 'TABLE', 'CAPTION', 'THEAD', 'TBODY', 'TR', 'TH', 'TD',
     'SVG', 'RECT', 'TITLE', 'DESC', 'TEXT']);
-  const attributes = /^(id|class|role|tabindex|hidden|type|datetime|title|value|max|width|height|x|y|rx|viewbox|xmlns|fill|stroke|stroke-width|font-(size|weight)|text-anchor|scope|disabled|preserveaspectratio|data-(copy|changed|due|token|why|say|read)|aria-[a-z]+)$/;
+  const attributes = /^(id|class|role|tabindex|hidden|type|datetime|title|value|max|width|height|x|y|rx|viewbox|xmlns|fill|stroke|stroke-width|font-(size|weight)|text-anchor|scope|disabled|preserveaspectratio|data-(copy|changed|due|token|why|say|read|key|on|off|denied|failed|ios|unable)|aria-[a-z]+)$/;
   const found = [];
   for (const one of document.querySelectorAll('#main *')) {
     if (!tags.has(one.tagName.toUpperCase())) found.push(one.outerHTML.slice(0, 200));

@@ -81,8 +81,8 @@ test('what somebody saw is gone once they have signed out, in every window', asy
   const second = await you.context.newPage();
   await second.goto(`${sereno.url}/more`);
   await second.getByRole('button', { name: 'Sign out' }).click();
-  await second.getByText('Open the sign-in link').waitFor();
-  await you.page.getByText('Open the sign-in link').waitFor();
+  await second.getByText('Open a sign-in link').waitFor();
+  await you.page.getByText('Open a sign-in link').waitFor();
   await until('nothing is kept', async () => !JSON.stringify(await kept(second)).includes('secret-thing'));
   you.offline = true;
   await you.context.setOffline(true);

@@ -52,10 +52,10 @@ test('a session ends with sign-out, here and for whoever copied the cookie', asy
   await ana.page.getByRole('link', { name: 'More' }).click();
   await ana.page.getByText('Signed in as ana').waitFor();
   await ana.page.getByRole('button', { name: 'Sign out' }).click();
-  await ana.page.getByText('Open the sign-in link').waitFor();
+  await ana.page.getByText('Open a sign-in link').waitFor();
   assert.deepEqual(await ana.context.cookies(), []);
   await another.page.goto(`${sereno.url}/agents`);
-  await another.page.getByText('Open the sign-in link').waitFor();
+  await another.page.getByText('Open a sign-in link').waitFor();
   assertClean(ana);
   assertClean(another);
 });
