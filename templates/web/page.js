@@ -256,8 +256,17 @@ function connect() {
     const sentence = $('#sentence');
     sentence.textContent = head.sentence;
     sentence.className = `mood ${head.mood}`;
-    reload();
+    renew();
   });
+}
+
+let again;
+
+/** Draws a view anew, and once more: the rows that it shows may follow a moment later, or a finger is on them. */
+function renew() {
+  reload();
+  clearTimeout(again);
+  again = setTimeout(reload, 2000);
 }
 
 /** Views other than the feed are drawn anew by the server. */

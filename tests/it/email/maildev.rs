@@ -8,6 +8,7 @@ use serde_json::Value;
 use sereno::channel::email::{Email, Security, Settings};
 use sereno::channel::{Channel as _, Outgoing, Verdict};
 use sereno::clock::within;
+use tokio::net::TcpStream;
 
 use super::{ANA, FROM, PUBLIC_URL};
 use crate::channel::contract::{buttons, line};
@@ -36,7 +37,10 @@ impl Maildev {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let maildev = Self { process, smtp, web: format!("http://127.0.0.1:{web}"), client };
         let there = async {
-            while maildev.client.get(format!("{}/healthz", maildev.web)).send().await.is_err() {
+            // Its two servers come up one after the other.
+            while maildev.client.get(format!("{}/healthz", maildev.web)).send().await.is_err()
+                || TcpStream::connect(("127.0.0.1", maildev.smtp)).await.is_err()
+            {
                 let _again = within(LOOK_AGAIN, std::future::pending::<()>()).await;
             }
         };
@@ -59,9 +63,19 @@ impl Maildev {
         Email::new(settings).unwrap()
     }
 
-    async fn mails(&self) -> Vec<Value> {
-        let answer = self.client.get(format!("{}/email", self.web)).send().await.unwrap();
-        answer.json().await.unwrap()
+    /// Waits until it has read so many mails: it takes one before it looks into it.
+    async fn mails(&self, count: usize) -> Vec<Value> {
+        let look = async {
+            loop {
+                let answer = self.client.get(format!("{}/email", self.web)).send().await.unwrap();
+                let mails: Vec<Value> = answer.json().await.unwrap();
+                if mails.len() >= count {
+                    return mails;
+                }
+                let _again = within(LOOK_AGAIN, std::future::pending::<()>()).await;
+            }
+        };
+        within(PATIENCE, look).await.expect("every mail is read")
     }
 }
 
@@ -82,7 +96,7 @@ async fn a_foreign_server_reads_a_mail_as_it_was_meant() {
     let Verdict::Sent(_) = channel.edit(&Outgoing { version: 2, ..line(ANA, "✅ decided") }, &first).await else {
         panic!("it was not sent")
     };
-    let mails = maildev.mails().await;
+    let mails = maildev.mails(2).await;
     assert_eq!(mails.len(), 2);
     let (asked, told) = (&mails[0], &mails[1]);
     assert_eq!(asked["subject"], "⏳ Víctor <b>asks</b> & waits");
