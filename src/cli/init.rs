@@ -175,8 +175,9 @@ fn greet(path: &Path, args: &Args, answers: &mut Answers) -> Done {
         println!("Now write anything to your bot on Telegram; I wait for three minutes.");
         let (number, who) = block_on(first_writer(adapter.as_ref())).map_err(|why| {
             Failure::No(format!(
-                "{why}\nEverything is written but your account: run sereno serve, send /whoami to the \
-                bot, and add telegram = NUMBER to your [people] section"
+                "{why}\nEverything is written but your account. If the token is wrong, put the right one into \
+                tg.token; then run sereno serve, send /whoami to the bot, and add telegram = NUMBER to your [people] \
+                section"
             ))
         })?;
         println!("Heard from {} ({number}).", crate::core::text::one_line(&who));

@@ -3,7 +3,8 @@
 use toml::Spanned;
 
 use super::error::{Fault, Source};
-use super::file::{AccessKeys, AccessRule, File, Within};
+use super::file::File;
+use super::person::{AccessKeys, AccessRule, Within};
 use crate::core::access::{self, Access};
 use crate::core::command::CATALOGUE;
 

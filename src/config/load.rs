@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 
+use super::channel::Channel;
 use super::error::{ConfigError, Fault, Source};
-use super::file::{Channel, File};
+use super::file::File;
 use super::value::{OneOrMany, SecretText};
 use super::{check, env, policy};
 use crate::core::policy::Policy;

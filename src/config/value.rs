@@ -4,9 +4,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::error::{Fault, Source};
 use crate::core::time::{Span, zone};
 use crate::outgoing::{Inside, Network};
 use crate::store::hide_password;
@@ -154,5 +156,13 @@ impl Serialize for AllowPrivate {
             Inside::Private => to.serialize_bool(true),
             Inside::Only(networks) => to.collect_seq(networks.iter().map(ToString::to_string)),
         }
+    }
+}
+
+/// Notes it when `url` is no address of a web server.
+pub fn check_url(url: &str, at: Range<usize>, source: Source<'_>, faults: &mut Vec<Fault>) {
+    let fits = reqwest::Url::parse(url).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
+    if !fits {
+        faults.push(source.fault(Some(at), "write an address such as https://sereno.example.org"));
     }
 }

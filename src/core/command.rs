@@ -128,6 +128,7 @@ impl Fold<'_> {
         let handler = HANDLERS.iter().find(|(name, _)| *name == spec.name).map(|(_, handler)| *handler);
         let call = Call { spec, line, who, from, alone, secret };
         let outcome = handler.map_or(Err(Reason::NothingToDo), |handler| handler(self, &call));
+        let outcome = outcome.map_err(|reason| if call.who.is_unbounded() { reason } else { reason.without_names() });
         if let Err(reason @ (Reason::OutOfScope { .. } | Reason::DeniedByRule { .. })) = &outcome {
             self.audit_refusal(invocation, spec, reason);
         }

@@ -408,7 +408,7 @@ pub enum Reason {
         what: String,
         /// What was typed.
         name: String,
-        /// What it fits.
+        /// What it fits, as far as whoever asks may know.
         candidates: Vec<String>,
     },
     /// It touches many, so the number must be typed too.
@@ -498,6 +498,16 @@ impl Reason {
     pub fn code(&self) -> String {
         let value = serde_json::to_value(self).unwrap_or_default();
         value["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The same for somebody who sees a part: what else has such a name is not theirs to know.
+    #[must_use]
+    pub fn without_names(self) -> Self {
+        match self {
+            Self::NotFound { what, name, .. } => Self::NotFound { what, name, nearest: None },
+            Self::Ambiguous { what, name, .. } => Self::Ambiguous { what, name, candidates: Vec::new() },
+            other => other,
+        }
     }
 }
 

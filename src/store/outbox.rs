@@ -111,7 +111,7 @@ pub struct Shut {
 }
 
 /// A row as lists show it.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Listed {
     /// Its identity.
     pub id: String,

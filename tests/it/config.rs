@@ -228,6 +228,11 @@ fn a_digest_that_cannot_be_is_told_with_its_place() {
         (format!("{at}{to}\nvia = [\"mail\"]"), "8:8", "there is no channel `mail`; the channels are api, out, page"),
         (format!("{at}{to}\nvia = [\"out\"]"), "7:7", "`person:ana` cannot be reached on out; give them an account"),
         (format!("{at}{to}\nperiod = \"year\""), "8:", "day"),
+        (
+            format!("{at}{to}\n[[people.ana.deny]]\nwithin = {{ environments = [\"prod\"] }}"),
+            "7:7",
+            "a digest tells of the whole fleet, and `person:ana` may not see all of it",
+        ),
         (to.to_owned(), "5:", "at"),
     ];
     for (keys, place, words) in cases {

@@ -164,6 +164,16 @@ impl Scene {
         self.settle().await;
     }
 
+    /// One call of `build-1` costs $6.20, which the default rules find too much.
+    pub async fn overspends(&self) {
+        self.event(json!({
+            "type": "model.call", "agent": { "id": "build-1" }, "session": { "id": "s-1" }, "model": "claude-opus-4-5",
+            "usage": { "input_tokens": 1, "output_tokens": 1, "cost_usd": "6.20" },
+        }))
+        .await;
+        self.settle().await;
+    }
+
     /// `build-1` spends $1.85 in two sessions, an hour apart, and is at rest again.
     pub async fn spends(&self) {
         for (session, cost) in [("s-8", "1.25"), ("s-9", "0.60")] {
@@ -206,14 +216,12 @@ impl Scene {
         if is_due(*self.app.door.progress.due.borrow()) {
             return true;
         }
-        // Looked at in this order, a row that is leased between two looks is seen by one of them.
-        if is_due(self.app.door.store.next_due(now).await.unwrap()) {
+        // A row may be leased, put back and leased again between any two looks: at rest two lists are the same.
+        let before = self.outbox().await;
+        if before.iter().any(|row| row.state == "leased") || is_due(self.app.door.store.next_due(now).await.unwrap()) {
             return true;
         }
-        let leased = self.outbox().await.iter().any(|row| row.state == "leased");
-        leased
-            || is_due(*self.app.door.progress.due.borrow())
-            || is_due(self.app.door.store.next_due(now).await.unwrap())
+        before != self.outbox().await || is_due(*self.app.door.progress.due.borrow())
     }
 
     /// Rows of the outbox that are not done.

@@ -101,6 +101,10 @@ fn sees_task(f: &Fold<'_>, call: &Call, task: Ix<Task>) -> bool {
     call.who.is_unbounded() || call.who.may_any(f.w, &f.w.working_on(task))
 }
 
+fn check_task(w: &World, call: &Call, task: Ix<Task>) -> Result<(), Reason> {
+    if call.who.is_unbounded() { Ok(()) } else { call.who.check_any(w, &w.working_on(task)) }
+}
+
 fn sees_alert(f: &Fold<'_>, call: &Call, alert: &Alert) -> bool {
     call.who.is_unbounded() || call.who.may_any(f.w, &f.w.concerned(alert))
 }
@@ -225,9 +229,7 @@ pub(super) fn tasks(f: &mut Fold<'_>, call: &Call) -> Outcome {
 
 pub(super) fn task(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let ix = f.w.task_named(needed(call)?)?;
-    if !call.who.is_unbounded() {
-        call.who.check_any(f.w, &f.w.working_on(ix))?;
-    }
+    check_task(f.w, call, ix)?;
     let task = &f.w.tasks[ix];
     let theirs = |s: &&Ix<Session>| f.w.sessions.get(**s).is_some_and(|s| call.who.may(f.w, s.agent));
     let mut sessions: Vec<_> = task.sessions.iter().filter(theirs).filter_map(|s| f.w.session_row(*s)).collect();

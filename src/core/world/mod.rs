@@ -30,10 +30,10 @@ pub use forget::FORGET_EVERY;
 pub use index::{Episode, Index, Named, Names};
 pub use ledger::{Cell, CellKey, Ledger, QUARTER};
 pub use lines::{Lines, LogLine};
-pub use pages::{ByName, Money, OTHERS, Page, Pages, Spent};
+pub use pages::{ByName, Money, Page, Pages, Spent};
 pub use room::{MOST_AGENTS, MOST_APPROVALS, MOST_SESSIONS, MOST_TASKS};
 pub use session::{Basis, Grant, MAX_GRANTS, Session, merge_progress};
-pub use tally::{Ended, Faults, Fired, Tally, Work};
+pub use tally::{Ended, Faults, Fired, OTHERS, Tally, Work};
 pub use task::{Column, StepState, Task};
 
 use super::alert::Alert;

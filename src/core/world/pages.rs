@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::tally::Tally;
+use super::tally::{OTHERS, Tally};
 use super::{CellKey, World};
 use crate::core::calendar::{Unit, begins};
 use crate::core::money::{Micros, Sums};
@@ -24,8 +24,6 @@ const KEPT: Span = Span::days(65);
 const NAMED: usize = 200;
 /// A clock that has no pages.
 const UNWRITTEN: &str = "";
-/// The name of the others.
-pub const OTHERS: &str = "…";
 
 /// Cost and calls of somebody or something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -5,7 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::pages::OTHERS;
 use crate::core::event::Progress;
 use crate::core::money::Micros;
 use crate::core::policy::Severity;
@@ -18,6 +17,8 @@ const NAMED: usize = 8;
 const MOST_WAITS: usize = 500;
 /// Types of faults that a tally tells apart.
 const MOST_TYPES: usize = 12;
+/// The name of the others, where only some keep theirs.
+pub const OTHERS: &str = "…";
 
 /// A task that came to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

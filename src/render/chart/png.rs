@@ -9,15 +9,19 @@ use tiny_skia::{Color, FillRule, Paint as Fill, Path, PathBuilder, Pixmap, Strok
 use ttf_parser::{Face, GlyphId, OutlineBuilder};
 
 use super::{Anchor, Ground, Line, Mark, Paint, Picture, Tenths, WIDTH, outlined};
+use crate::render::FILES;
 
 /// Pixels of a picture for each of its drawing.
 const SCALE: f32 = 2.0;
-/// Noto Sans, the part of it that writes Latin, Greek and Cyrillic; its licence lies beside it.
-const REGULAR: &[u8] = include_bytes!("../../../fonts/NotoSans-Regular.ttf");
-const BOLD: &[u8] = include_bytes!("../../../fonts/NotoSans-Bold.ttf");
 
-static FACES: LazyLock<Option<[Face<'static>; 2]>> =
-    LazyLock::new(|| Some([Face::parse(REGULAR, 0).ok()?, Face::parse(BOLD, 0).ok()?]));
+/// Regular and bold.
+static FACES: LazyLock<Option<[Face<'static>; 2]>> = LazyLock::new(|| Some([face("Regular")?, face("Bold")?]));
+
+/// Noto Sans, the part of it that writes Latin, Greek and Cyrillic; its licence lies beside it.
+fn face(style: &str) -> Option<Face<'static>> {
+    let file = FILES.get_file(format!("fonts/NotoSans-{style}.ttf"))?;
+    Face::parse(file.contents(), 0).ok()
+}
 
 impl Picture {
     /// As an opaque PNG; nothing when it cannot be painted.

@@ -8,7 +8,7 @@ use sereno::core::time::Span;
 use sereno::outgoing::Inside;
 
 use super::{adapter, server, settings};
-use crate::channel::contract::line;
+use crate::channel::contract::{line, word};
 use crate::database::{Database, on_both};
 use crate::program::Program;
 use crate::scene::Scene;
@@ -27,13 +27,7 @@ async fn an_alert_is_passed_on_and_so_is_its_end(db: Database) {
         server.port
     );
     let scene = Scene::start(db, &config).await;
-    scene
-        .event(json!({
-            "type": "model.call", "agent": { "id": "build-1" }, "session": { "id": "s-1" }, "model": "claude-opus-4-5",
-            "usage": { "input_tokens": 1, "output_tokens": 1, "cost_usd": "6.20" },
-        }))
-        .await;
-    scene.settle().await;
+    scene.overspends().await;
     let told = got(&server);
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!((&told[0]["place"], &told[0]["type"]), (&json!("night"), &json!("failure")));
@@ -74,15 +68,6 @@ async fn keys_tags_and_how_bad_it_is_are_passed_on() {
 async fn every_answer_of_apprise_has_its_meaning() {
     let server = server();
     let apprise = adapter(&server);
-    let word = |verdict: &Verdict| match verdict {
-        Verdict::Sent(_) => "sent",
-        Verdict::Retry { uncertain: false, .. } => "retry",
-        Verdict::Retry { .. } => "uncertain",
-        Verdict::Gone(_) => "gone",
-        Verdict::Rejected(_) => "rejected",
-        Verdict::Locked(_) => "locked",
-        other => panic!("{other:?}"),
-    };
     // What the real thing says: half of the platforms took it, nobody has the tag, nobody knows the key.
     for (target, meaning) in [
         ("half", "uncertain"),

@@ -165,6 +165,19 @@ pub fn line(target: &str, title: &str) -> Outgoing {
     message(target, Doc { title: text(title), blocks: Vec::new() })
 }
 
+/// What a verdict is in one word, with what is uncertain told apart.
+pub fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Sent(_) => "sent",
+        Verdict::Retry { uncertain: false, .. } => "retry",
+        Verdict::Retry { .. } => "uncertain",
+        Verdict::Gone(_) => "gone",
+        Verdict::Rejected(_) => "rejected",
+        Verdict::Locked(_) => "locked",
+        other => panic!("{other:?}"),
+    }
+}
+
 /// `count` buttons, each with a token of `bytes` bytes.
 pub fn buttons(count: usize, bytes: usize) -> Vec<DrawnButton> {
     let button = |n: usize| DrawnButton {

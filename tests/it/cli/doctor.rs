@@ -106,6 +106,26 @@ async fn questions_end_with_a_real_message() {
     assert!(line(&ran.1.out, "channel tg").0.contains("the bot is @sereno_bot"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_telegram_does_not_know_is_told_and_loses_no_answer() {
+    let fake = Fake::start().await;
+    fake.revokes(true);
+    let api = fake.url();
+    let answers = format!("ana\nen\nUTC\ntelegram\n{TOKEN}\n");
+    let (home, ran) = tokio::task::spawn_blocking(move || {
+        let home = Home::empty();
+        let ran = home.run_with(&["init", "--ask", "--api-url", &api], &[], &answers);
+        (home, ran)
+    })
+    .await
+    .unwrap();
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.err.contains("@BotFather") && ran.err.contains("put the right one into tg.token"), "{}", ran.err);
+    assert!(!ran.out.contains(TOKEN) && !ran.err.contains(TOKEN), "{}{}", ran.out, ran.err);
+    assert_eq!(std::fs::read_to_string(home.path("tg.token")).unwrap().trim(), TOKEN);
+    assert_eq!(home.run(&["check"]).code, 0);
+}
+
 #[test]
 fn questions_that_are_not_answered_write_nothing() {
     let home = Home::empty();

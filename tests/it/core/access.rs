@@ -2,10 +2,11 @@
 
 use serde_json::json;
 use sereno::core::access::{Access, AccessRule, Role, Within, fits};
+use sereno::core::calendar::Unit;
 use sereno::core::command::{CATALOGUE, Spec};
 use sereno::core::input::Body;
 use sereno::core::message::Content;
-use sereno::core::policy::{Lang, Policy};
+use sereno::core::policy::{BudgetSpec, Lang, Policy};
 use sereno::core::reason::Reason;
 use sereno::core::step::Reply;
 
@@ -168,6 +169,36 @@ fn whoever_sees_a_part_is_shown_and_sent_that_part_only() {
     assert!(!sim.say("ana", "/pause all").refused);
     let paused = sim.world.agents.iter().filter(|(_, agent)| agent.pause.is_some());
     assert_eq!(paused.map(|(_, agent)| agent.id.as_str()).collect::<Vec<_>>(), ["debug"]);
+}
+
+#[test]
+fn whoever_sees_a_part_hears_of_no_name_and_no_budget_of_the_rest() {
+    let mut rules = ana(Role::Admin, Access { within: on_runtime("fleet"), ..Access::default() });
+    let limit = sereno::core::money::Micros(50_000_000);
+    let day = BudgetSpec { limit, per: Unit::Day, agent: None, model: None };
+    rules.budgets.insert("all".into(), day);
+    let mut sim = fleet(rules);
+    sim.event_of("claude", json!({"type": "agent.heartbeat", "agent": {"id": "osint-hq"}}));
+    for (line, nearest, candidates) in [("/agent osint-mv", Some("osint-mw"), 0), ("/agent osint", None, 2)] {
+        for (person, tells) in [("victor", true), ("ana", false)] {
+            let told = match sim.say(person, line).reason {
+                Reason::NotFound { nearest, .. } => (nearest.as_deref() == Some("osint-mw"), 0),
+                Reason::Ambiguous { candidates, .. } => (false, candidates.len()),
+                other => panic!("{other:?}"),
+            };
+            let wanted = if tells { (nearest.is_some(), candidates) } else { (false, 0) };
+            assert_eq!(told, wanted, "{person} {line}");
+        }
+    }
+    for lang in Lang::ALL {
+        let text = sim.text("notice", lang);
+        assert!(!text.contains("osint-") && text.contains("\"osint\""), "{text}");
+    }
+    for (person, tells) in [("victor", true), ("ana", false)] {
+        sim.say(person, "/cost");
+        let Content::Cost(view) = &sim.card("cost").content else { panic!("cost") };
+        assert_eq!(view.budget.is_some(), tells, "{person}");
+    }
 }
 
 #[test]

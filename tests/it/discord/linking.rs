@@ -11,10 +11,7 @@ on_both![a_code_makes_an_account_known_where_it_was_typed_and_nowhere_else];
 async fn a_code_makes_an_account_known_where_it_was_typed_and_nowhere_else(db: Database) {
     let fake = Fake::start().await;
     let scene = scene(db, &fake, "[people.bea]\nrole = \"operator\"\n").await;
-    let bea = scene.visitor("bea").await;
-    assert_eq!(bea.says(&scene, "/link").await.0, 200);
-    let text = bea.card(&scene, "secret").await.text();
-    let code = text.split_once("/link ").unwrap().1.lines().next().unwrap().trim_matches('`').to_owned();
+    let code = scene.visitor("bea").await.asks_code(&scene).await;
     // From a server that is not ours nobody becomes anybody, and the code stays good.
     let mut foreign = fake.command(STRANGER, "link", &[("args", code.as_str())]);
     foreign["guild_id"] = json!("901");

@@ -66,13 +66,7 @@ async fn a_question_goes_out_by_mail_and_is_decided_by_a_link(db: Database) {
 async fn whoever_was_mailed_that_it_fires_is_mailed_that_it_is_over(db: Database) {
     let post = plain_post();
     let scene = Scene::start(db, &config(&post)).await;
-    scene
-        .event(json!({
-            "type": "model.call", "agent": { "id": "build-1" }, "session": { "id": "s-1" }, "model": "claude-opus-4-5",
-            "usage": { "input_tokens": 1, "output_tokens": 1, "cost_usd": "6.20" },
-        }))
-        .await;
-    scene.settle().await;
+    scene.overspends().await;
     let fired = post.to(ANA).pop().unwrap();
     assert!(fired.subject().starts_with("🔴 Critical · build-1"), "{}", fired.subject());
     // That somebody has seen it is no mail; the card on the page says so.

@@ -11,6 +11,7 @@ use sereno::store::Store;
 
 use crate::binary::Home;
 use crate::dose;
+use crate::real::process::{SOON, until};
 use crate::scene::Fleet;
 use crate::sim::Sim;
 use crate::store::night::whole_log;
@@ -100,7 +101,7 @@ async fn drill() {
     let copy = home.path("copy.db").display().to_string();
     assert_eq!(home.run(&["backup", &copy]).code, 0);
     command(&home, &format!("/approve {decided}")).await;
-    until(|| fleet.calls().len() == 1).await;
+    fleet_hears(&fleet, 1).await;
     let before = fleet.calls();
     assert_eq!(serve.stop().0, 0);
 
@@ -110,7 +111,7 @@ async fn drill() {
     assert!(home.path("sereno.db.replaced-2").exists(), "what was there is kept");
     serve = home.serve(&[]);
     // Both were open in the copy: both are denied, and nothing is approved a second time.
-    until(|| fleet.calls().len() == 3).await;
+    fleet_hears(&fleet, 3).await;
     for code in [&open, &decided] {
         assert!(command(&home, &format!("/approve {code}")).await.contains("\"refused\":true"));
     }
@@ -143,20 +144,13 @@ async fn asked(home: &Home, id: &str) -> String {
     approval.code
 }
 
+/// Waits until so many calls have reached the fleet.
+async fn fleet_hears(fleet: &Fleet, calls: usize) {
+    until(SOON, &format!("the fleet hears {calls} calls"), async || (fleet.calls().len() == calls).then_some(())).await;
+}
+
 async fn command(home: &Home, text: &str) -> String {
     let request = reqwest::Client::new().post(format!("{}/v1/commands", home.url()));
     let answer = request.bearer_auth("ops-token-for-tests").json(&json!({"text": text})).send().await.unwrap();
     answer.text().await.unwrap()
-}
-
-/// Waits for a fact of a real process.
-async fn until(fact: impl Fn() -> bool) {
-    let clock = sereno::clock::Sources::system().clock;
-    for _ in 0..600 {
-        if fact() {
-            return;
-        }
-        clock.sleep(Span(50)).await;
-    }
-    panic!("it did not happen");
 }

@@ -64,7 +64,7 @@ async fn a_phone_is_notified_of_what_rings_and_of_what_became_of_it(db: Database
     assert!(!mine[0].to_string().contains(&token));
     // The tap leads to the card on her page, and on his.
     for visitor in [&ana, &victor] {
-        let answer = visitor.gets(&scene, mine[0]["url"].as_str().unwrap()).await;
+        let answer = visitor.reads(&scene, mine[0]["url"].as_str().unwrap()).await;
         assert!(answer.contains("class=\"card approval"), "{answer}");
     }
     assert_eq!(ana.taps(&scene, &token).await.0, 200);

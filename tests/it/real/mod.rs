@@ -2,4 +2,4 @@
 
 mod anthropic;
 mod claude;
-mod process;
+pub mod process;

@@ -11,7 +11,7 @@ use crate::binary::{Home, Serve};
 use crate::telegram::fake::TOKEN;
 
 /// How long anything that should happen at once may take on a busy machine.
-const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_secs(30);
 
 /// Waits until `look` finds something; what was waited for is said when it does not.
 #[expect(clippy::disallowed_methods, reason = "a real process works in real time")]

@@ -65,10 +65,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Kept {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        // `serve` shows neither what PostgreSQL remarks nor what the client of Slack's sockets says.
+        // `serve` shows neither what PostgreSQL remarks nor what the client of Slack's sockets says. How long the
+        // database took is a matter of the machine, which may have other things to do.
         let target = event.metadata().target();
         let unshown = target == "sqlx::postgres::notice" || target.starts_with("slack_morphism");
-        if *event.metadata().level() > Level::WARN || unshown {
+        let slow = ["sqlx::query", "sqlx::pool::acquire"].contains(&target);
+        if *event.metadata().level() > Level::WARN || unshown || slow {
             return;
         }
         let mut line = Line(format!("{} {}", event.metadata().level(), event.metadata().target()));

@@ -62,11 +62,19 @@ impl Visitor {
         Self { person: person.to_owned(), cookie, csrf }
     }
 
-    /// What stands at a path of the page.
+    /// What stands at a path of the page, wherever it leads.
     pub async fn reads(&self, scene: &Scene, path: &str) -> String {
         let answer = scene.client.get(scene.url(path)).header("cookie", &self.cookie).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{path}");
         answer.text().await.unwrap()
+    }
+
+    /// Asks for a code that makes another account theirs.
+    pub async fn asks_code(&self, scene: &Scene) -> String {
+        assert_eq!(self.says(scene, "/link").await.0, 200);
+        let text = self.card(scene, "secret").await.text();
+        let (_, code) = text.split_once("/link ").expect("it says what to write");
+        code.lines().next().unwrap().trim_matches('`').to_owned()
     }
 
     /// Types a line. The answer's status and text.
@@ -98,13 +106,6 @@ impl Visitor {
     /// Posts something of the page's own. Status and text.
     pub async fn posts(&self, scene: &Scene, path: &str, body: Value) -> (u16, String) {
         self.write(scene, path, body).await
-    }
-
-    /// What stands at an address, wherever it leads.
-    pub async fn gets(&self, scene: &Scene, path: &str) -> String {
-        let answer = scene.client.get(scene.url(path)).header("cookie", &self.cookie).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        answer.text().await.unwrap()
     }
 
     async fn write(&self, scene: &Scene, path: &str, body: Value) -> (u16, String) {

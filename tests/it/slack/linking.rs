@@ -11,10 +11,7 @@ on_both![a_code_makes_an_account_known_and_a_guest_of_another_workspace_is_not];
 async fn a_code_makes_an_account_known_and_a_guest_of_another_workspace_is_not(db: Database) {
     let fake = Fake::start().await;
     let scene = scene(db, &fake, "[people.bea]\nrole = \"operator\"\n").await;
-    let bea = scene.visitor("bea").await;
-    assert_eq!(bea.says(&scene, "/link").await.0, 200);
-    let text = bea.card(&scene, "secret").await.text();
-    let code = text.split_once("/link ").unwrap().1.lines().next().unwrap().trim_matches('`').to_owned();
+    let code = scene.visitor("bea").await.asks_code(&scene).await;
     taken(&scene, &fake, &fake.command("C100", "U9", "/sereno", &format!("link {code}"))).await;
     let (_, user, message) = fake.memory().whispers.pop().unwrap();
     assert_eq!(user, "U9");

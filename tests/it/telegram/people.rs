@@ -18,10 +18,7 @@ const BEA: &str = "[people.bea]\nrole = \"approver\"\n";
 async fn a_code_from_the_page_makes_an_account_known_and_an_admin_takes_it_away(db: Database) {
     let fake = Fake::start().await;
     let scene = scene(db, &fake, BEA).await;
-    let bea = scene.visitor("bea").await;
-    assert_eq!(bea.says(&scene, "/link").await.0, 200);
-    let text = bea.card(&scene, "secret").await.text();
-    let code = text.split_once("/link ").unwrap().1.lines().next().unwrap().trim_matches('`').to_owned();
+    let code = scene.visitor("bea").await.asks_code(&scene).await;
     let said = fake.says("99", 99, &format!("/link {code}"));
     taken(&scene, &fake, said).await;
     let told: Vec<String> = fake.chat(99).into_iter().map(|message| message.text).collect();

@@ -9,19 +9,7 @@ use sereno::outgoing::Inside;
 
 use super::taker::{Fault, Taker};
 use super::{adapter, settings, signer};
-use crate::channel::contract::{everywhere, line, message};
-
-fn word(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Sent(_) => "sent",
-        Verdict::Retry { uncertain: false, .. } => "retry",
-        Verdict::Retry { .. } => "uncertain",
-        Verdict::Gone(_) => "gone",
-        Verdict::Rejected(_) => "rejected",
-        Verdict::Locked(_) => "locked",
-        other => panic!("{other:?}"),
-    }
-}
+use crate::channel::contract::{everywhere, line, message, word};
 
 #[tokio::test]
 async fn every_status_of_a_webhook_has_its_meaning() {

@@ -60,7 +60,8 @@ pub fn cost(f: &mut Fold<'_>, call: &Call) -> Result<Answer, Reason> {
     let last_hour = cells.iter().filter(|(key, _)| key.at > f.at.minus(Span::hours(1)));
     let sessions =
         f.w.sessions.iter().filter(|(_, s)| agent.is_none_or(|a| s.agent == a) && call.who.may(f.w, s.agent));
-    let everything = period.name == "today" && agent.is_none() && task.is_none();
+    // A budget is the fleet's, and is told to those who see all of it.
+    let everything = period.name == "today" && agent.is_none() && task.is_none() && call.who.is_unbounded();
     Ok(Answer::Content(Content::Cost(CostView {
         budget: everything.then(|| budget::of_the_day(f)).flatten(),
         period: period.name,

@@ -4,8 +4,7 @@
 //! approvals themselves. What was forgotten there is in the store's log.
 
 use super::super::Call;
-use super::{Outcome, answer, needed};
-use crate::core::access::Authorized;
+use super::{Outcome, answer, check_task, needed, sees_alert, sees_task};
 use crate::core::alert::Alert;
 use crate::core::approval::Approval;
 use crate::core::arena::Ix;
@@ -50,7 +49,7 @@ type Dated<'a> = (Ts, Source<'a>);
 
 /// `/events [LINES]`
 pub fn events(f: &mut Fold<'_>, call: &Call) -> Outcome {
-    let sources = gather(f.w, About::Everything, &call.who);
+    let sources = gather(f, call, About::Everything);
     let (rows, more) = last(f.w, sources, lines(call));
     let rows = rows.into_iter().rev().collect();
     answer(Content::Events(EventsView { list: EventList::Events, about: None, rows, more, at: f.at }))
@@ -59,8 +58,8 @@ pub fn events(f: &mut Fold<'_>, call: &Call) -> Outcome {
 /// `/timeline TASK|AGENT|SESSION`
 pub fn timeline(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let (about, label) = named(f.w, call)?;
-    about.check(f.w, &call.who)?;
-    let sources = gather(f.w, about, &call.who);
+    about.check(f.w, call)?;
+    let sources = gather(f, call, about);
     let (rows, more) = last(f.w, sources, MOST_ROWS);
     answer(Content::Events(EventsView { list: EventList::Timeline, about: Some(label), rows, more, at: f.at }))
 }
@@ -111,9 +110,9 @@ fn named(w: &World, call: &Call) -> Result<(About, (String, String)), Reason> {
 }
 
 /// Everything that is about something, as far as whoever asks may see it.
-fn gather<'a>(w: &'a World, about: About, who: &Authorized) -> Vec<Dated<'a>> {
-    let mut all = Vec::new();
-    let may = |agent: Ix<Agent>| who.may(w, agent);
+fn gather<'a>(f: &'a Fold<'_>, call: &Call, about: About) -> Vec<Dated<'a>> {
+    let (w, mut all) = (&*f.w, Vec::new());
+    let may = |agent: Ix<Agent>| call.who.may(w, agent);
     let sessions = w.sessions.iter().filter(|(ix, session)| about.covers(*ix, session));
     for (_, session) in sessions.filter(|(_, session)| may(session.agent)) {
         all.push((session.started, Source::Began(session)));
@@ -125,12 +124,12 @@ fn gather<'a>(w: &'a World, about: About, who: &Authorized) -> Vec<Dated<'a>> {
         }
     }
     let tasks = w.tasks.iter().filter(|(ix, _)| about.is_task(*ix));
-    for (_, task) in tasks.filter(|(_, task)| who.may_any(w, &agents_of(task))) {
+    for (_, task) in tasks.filter(|(ix, _)| sees_task(f, call, *ix)) {
         all.push((task.created, Source::Created(task)));
         all.extend(task.ended.map(|ended| (ended, Source::Over(task))));
     }
     let alerts = w.alerts.values().filter(|alert| about.concerns(w, alert));
-    for alert in alerts.filter(|alert| alert.agent.map_or(who.is_unbounded(), may)) {
+    for alert in alerts.filter(|alert| sees_alert(f, call, alert)) {
         all.extend(alert.fired.map(|fired| (fired, Source::Fired(alert))));
         all.extend(alert.resolved.filter(|_| alert.fired.is_some()).map(|over| (over, Source::Cleared(alert))));
     }
@@ -140,13 +139,9 @@ fn gather<'a>(w: &'a World, about: About, who: &Authorized) -> Vec<Dated<'a>> {
     }
     // Decisions stand with their approvals.
     let deeds = w.deeds.iter().filter(|deed| !deed.what.starts_with("approval.") && about.touched(w, deed));
-    let deeds = deeds.filter(|deed| agent_of(w, deed).map_or(who.is_unbounded(), may));
+    let deeds = deeds.filter(|deed| agent_of(w, deed).map_or(call.who.is_unbounded(), may));
     all.extend(deeds.map(|deed| (deed.at, Source::Deed(deed))));
     all
-}
-
-fn agents_of(task: &Task) -> Vec<Ix<Agent>> {
-    task.agents.iter().map(|(agent, _)| *agent).collect()
 }
 
 /// The agent to which something was done; a deed names it by `runtime/identity`.
@@ -157,12 +152,12 @@ fn agent_of(w: &World, deed: &Deed) -> Option<Ix<Agent>> {
 
 impl About {
     /// Checks that whoever asks may see it.
-    fn check(self, w: &World, who: &Authorized) -> Result<(), Reason> {
+    fn check(self, w: &World, call: &Call) -> Result<(), Reason> {
         match self {
             Self::Everything => Ok(()),
-            Self::Agent(agent) => who.check_all(w, &[agent]),
-            Self::Session(session) => who.check_all(w, &[w.sessions[session].agent]),
-            Self::Task(task) => who.check_any(w, &agents_of(&w.tasks[task])),
+            Self::Agent(agent) => call.who.check_all(w, &[agent]),
+            Self::Session(session) => call.who.check_all(w, &[w.sessions[session].agent]),
+            Self::Task(task) => check_task(w, call, task),
         }
     }
 
