@@ -3,6 +3,8 @@
 //! An update is confirmed to its platform only once it is stored, and the same update counts once. How a platform
 //! hands updates over is its adapter's affair; when to ask again, and which process may, is decided here.
 
+mod complete;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 
 use crate::channel::token::Tokens;
-use crate::channel::{Channel, Inbox, Incoming, NotStored, PollError, Reception, tap};
+use crate::channel::{Channel, Inbox, Incoming, NotStored, PollError, Reception, Typing, tap};
 use crate::clock::Sources;
 use crate::core::access::Actor;
 use crate::core::input::{Body, Invocation};
@@ -21,6 +23,7 @@ use crate::engine::{AppendError, Claim, Log, NewInput, Progress};
 use crate::health::Health;
 use crate::render::{RENDERER, Reader};
 use crate::stop::Stop;
+use crate::store::Store;
 
 /// How long to wait before a channel is prepared, or a connection made, again.
 const AGAIN: [Span; 5] = [Span::secs(1), Span::secs(2), Span::secs(5), Span::secs(15), Span::secs(60)];
@@ -30,6 +33,8 @@ const AGAIN: [Span; 5] = [Span::secs(1), Span::secs(2), Span::secs(5), Span::sec
 pub struct Receiver {
     /// Where inputs go.
     pub log: Log,
+    /// What is committed.
+    pub store: Store,
     /// Checks the tokens of buttons.
     pub tokens: Tokens,
     /// Time and randomness.
@@ -171,6 +176,15 @@ impl Receiver {
         Ok(())
     }
 
+    /// Offers whoever types what may stand there. At most once: they go on typing, or type it all.
+    pub async fn complete(&self, channel: &dyn Channel, typing: &Typing) {
+        let policy = self.progress.policy.borrow().clone();
+        match complete::offers(&self.store, &policy, typing, self.sources.now()).await {
+            Ok(offers) => channel.offer(&typing.answer_to, &offers).await,
+            Err(error) => tracing::debug!(%error, "nothing could be offered"),
+        }
+    }
+
     /// What was said or tapped, as the fold knows it. `None` for a token that is not ours.
     fn invocation(&self, incoming: &Incoming) -> Option<Invocation> {
         let origin = &incoming.origin;
@@ -234,6 +248,10 @@ impl Inbox for HeldInbox<'_> {
     async fn take(&self, incoming: Incoming) -> Result<(), NotStored> {
         self.alive();
         self.receiver.take(self.name, self.channel, incoming).await.map_err(|error| NotStored(error.to_string()))
+    }
+
+    async fn complete(&self, typing: Typing) {
+        self.receiver.complete(self.channel, &typing).await;
     }
 
     fn alive(&self) {

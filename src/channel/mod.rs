@@ -18,6 +18,7 @@ pub mod slack;
 #[cfg(feature = "telegram")]
 pub mod telegram;
 pub mod token;
+mod typing;
 pub mod web;
 pub mod webhook;
 
@@ -26,6 +27,7 @@ use axum::http::HeaderMap;
 use serde_json::Value;
 
 use self::exam::Exam;
+pub use self::typing::{Offer, Typing};
 use crate::core::delivery::Class;
 use crate::core::input::{Origin, Tap};
 use crate::core::message::ButtonStyle;
@@ -282,6 +284,11 @@ pub trait Inbox: Send + Sync {
     /// When it could not be stored; then it must not be confirmed to the platform.
     async fn take(&self, incoming: Incoming) -> Result<(), NotStored>;
 
+    /// Offers whoever types what may stand there, where that is wanted.
+    async fn complete(&self, typing: Typing) {
+        drop(typing);
+    }
+
     /// The connection gave a sign of life.
     fn alive(&self);
 }
@@ -314,6 +321,8 @@ impl Push<'_> {
 pub struct Pushed {
     /// What people said, in order.
     pub incoming: Vec<Incoming>,
+    /// What somebody is typing.
+    pub typing: Option<Typing>,
     /// What the platform wants to read in the answer; without it the answer is empty.
     pub say: Option<Value>,
     /// It is answered by a call of its own, and the platform wants to read as much in the status.
@@ -401,6 +410,11 @@ pub trait Channel: Send + Sync {
     /// Tells somebody who tapped what came of it, privately. At most once: nobody waits for it.
     async fn answer(&self, to: &str, text: &str, alert: bool) {
         let _ = (to, text, alert);
+    }
+
+    /// Shows somebody who types what may stand there. At most once.
+    async fn offer(&self, to: &str, offers: &[Offer]) {
+        let _ = (to, offers);
     }
 }
 

@@ -119,6 +119,11 @@ impl Authorized {
         self.is_unbounded() || self.ruling(w.target(agent)) == Ruling::Allowed
     }
 
+    /// Whether the command may be used on an agent, as far as rules know it.
+    pub fn may_target(&self, target: &Target<'_>) -> bool {
+        self.ruling(Some(*target)) == Ruling::Allowed
+    }
+
     /// Whether the command may be used on one of these agents at least, or on what is no agent's when there are none.
     pub fn may_any(&self, w: &World, agents: &[Ix<Agent>]) -> bool {
         match agents {

@@ -13,7 +13,7 @@ mod people;
 mod secret;
 mod target;
 
-pub use catalogue::{ArgKind, CATALOGUE, Catalogue, Confirm, Effect, Group, Spec, Texts, Touches};
+pub use catalogue::{Arg, ArgKind, CATALOGUE, Catalogue, Confirm, Effect, Group, Spec, Texts, Touches};
 pub use parse::{Line, is_command, quoted};
 pub use secret::{Delicate, SecretKind, delicate};
 

@@ -90,6 +90,7 @@ impl Door {
     pub fn receiver(&self) -> Receiver {
         Receiver {
             log: self.log.clone(),
+            store: self.store.clone(),
             tokens: self.tokens.clone(),
             sources: self.sources.clone(),
             progress: self.progress.clone(),

@@ -31,6 +31,9 @@ pub async fn update(
         // Answered only once it is stored: the platform sends it again otherwise.
         door.receiver().take(&name, channel.as_ref(), incoming).await?;
     }
+    if let Some(typing) = pushed.typing {
+        door.receiver().complete(channel.as_ref(), &typing).await;
+    }
     let status = if pushed.later { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok(pushed.say.map_or_else(|| status.into_response(), |say| (status, Json(say)).into_response()))
 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::core::command::{CATALOGUE, Spec};
+use crate::core::command::{Arg, ArgKind, CATALOGUE, Spec};
 use crate::core::policy::Lang;
 
 /// The option that takes whatever a command takes beyond its required arguments.
@@ -53,9 +53,17 @@ fn command(spec: &Spec) -> Value {
 }
 
 fn options(spec: &Spec) -> Vec<Value> {
-    let required = spec.args.iter().filter(|arg| arg.required).map(|arg| option(spec, &arg.name, true));
+    let needed = spec.args.iter().filter(|arg| arg.required).map(|arg| required(spec, arg));
     let takes_more = spec.en.usage.split_whitespace().count() > spec.args.iter().filter(|arg| arg.required).count();
-    required.chain(takes_more.then(|| option(spec, REST, false))).collect()
+    needed.chain(takes_more.then(|| option(spec, REST, false))).collect()
+}
+
+fn required(spec: &Spec, arg: &Arg) -> Value {
+    let mut option = option(spec, &arg.name, true);
+    if matches!(arg.kind, ArgKind::Agent | ArgKind::Session | ArgKind::Task) {
+        option["autocomplete"] = json!(true);
+    }
+    option
 }
 
 fn option(spec: &Spec, name: &str, required: bool) -> Value {

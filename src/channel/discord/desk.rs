@@ -17,6 +17,7 @@ use super::compose::{PRIVATE, whisper};
 use super::receipt::Receipt;
 use super::rest::{Rest, number};
 use super::verdict::Trouble;
+use crate::channel::Offer;
 use crate::clock::within;
 
 /// A tap that is not answered by then is told that it was heard; a second is left for the way.
@@ -30,6 +31,7 @@ const REMEMBERED: usize = 1000;
 const MESSAGE: u8 = 4;
 const MESSAGE_COMES: u8 = 5;
 const HEARD: u8 = 6;
+const CHOICES: u8 = 8;
 const MODAL: u8 = 9;
 
 /// How somebody said it.
@@ -39,6 +41,8 @@ pub enum Kind {
     Command { reads: bool },
     /// By a button, or by the words that a button asked for.
     Tap,
+    /// Not yet: they type, and want to see what may stand there.
+    Typing,
 }
 
 /// What an interaction is told first.
@@ -49,6 +53,8 @@ pub enum First {
     Nothing,
     /// To say why.
     Asks(Value),
+    /// What may stand where they type, once that is known.
+    Offers,
 }
 
 /// How far an interaction is.
@@ -129,6 +135,9 @@ impl Desk {
                 remember(&mut all, open.clone());
             }
         }
+        if matches!(first, First::Offers) {
+            return;
+        }
         // It is its turn first, before anybody knows of it.
         let turn = open.stage.clone().try_lock_owned();
         let desk = self.clone();
@@ -208,6 +217,16 @@ impl Desk {
         }
     }
 
+    /// Shows whoever types what may stand there.
+    pub async fn offer(&self, id: &str, offers: &[Offer]) {
+        let Some(open) = self.find(id) else { return };
+        let choices: Vec<Value> =
+            offers.iter().map(|offer| json!({ "name": offer.label, "value": offer.value })).collect();
+        if let Err(trouble) = self.first(&open, CHOICES, json!({ "choices": choices })).await {
+            tracing::debug!(trouble = trouble.words(), "whoever types was offered nothing");
+        }
+    }
+
     /// Shows `form` to the account alone, as the answer to what it said in a conversation. `None` when it waits for
     /// nothing there, or cannot be answered any more.
     pub async fn show(&self, account: &str, target: &str, row: &str, form: &Value) -> Option<Result<Receipt, Trouble>> {
@@ -268,7 +287,10 @@ impl Desk {
     /// newest that was told no more than a sentence.
     fn choose(&self, account: &str, target: &str, row: &str) -> Option<Arc<Open>> {
         let all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = || all.iter().rev().filter(|open| open.account == account && open.target == target);
+        let here = || {
+            let theirs = all.iter().rev().filter(|open| open.account == account && open.target == target);
+            theirs.filter(|open| open.kind != Kind::Typing)
+        };
         let begun = here().find(|open| open.told().row.as_deref() == Some(row));
         let waits = || here().find(|open| open.told().row.is_none() && !open.told().sentence);
         let open = begun.or_else(waits).or_else(|| here().find(|open| open.told().row.is_none()))?;

@@ -18,9 +18,10 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
+use super::receive::Said;
 use super::rest::Rest;
 use super::verdict::Trouble;
-use crate::channel::{Inbox, Incoming};
+use crate::channel::Inbox;
 use crate::clock::within;
 
 const VERSION: &str = "/?v=10&encoding=json";
@@ -86,7 +87,7 @@ impl Gateway {
     }
 
     /// Holds a connection until it ends; `hear` reads what is said.
-    pub async fn hold(&self, rest: &Rest, inbox: &dyn Inbox, hear: impl Fn(Value) -> Option<Incoming>) -> String {
+    pub async fn hold(&self, rest: &Rest, inbox: &dyn Inbox, hear: impl Fn(Value) -> Said) -> String {
         loop {
             match Box::pin(self.connection(rest, inbox, &hear)).await {
                 End::Asked => {}
@@ -95,7 +96,7 @@ impl Gateway {
         }
     }
 
-    async fn connection(&self, rest: &Rest, inbox: &dyn Inbox, hear: impl Fn(Value) -> Option<Incoming>) -> End {
+    async fn connection(&self, rest: &Rest, inbox: &dyn Inbox, hear: impl Fn(Value) -> Said) -> End {
         let session = self.session();
         let address = match &session {
             Some(session) => Ok(session.address.clone()),
@@ -129,7 +130,7 @@ impl Gateway {
         socket: &mut Socket,
         interval: Duration,
         inbox: &dyn Inbox,
-        hear: impl Fn(Value) -> Option<Incoming>,
+        hear: impl Fn(Value) -> Said,
     ) -> End {
         let mut taken = FuturesUnordered::new();
         let mut is_alive = true;
@@ -166,9 +167,7 @@ impl Gateway {
                 }
                 (op::DISPATCH, Some("RESUMED")) => inbox.alive(),
                 (op::DISPATCH, Some("INTERACTION_CREATE")) => {
-                    if let Some(incoming) = hear(frame.d) {
-                        taken.push(take(inbox, incoming));
-                    }
+                    taken.push(take(inbox, hear(frame.d)));
                 }
                 (op::HEARTBEAT, _) if self.beat(socket).await.is_err() => return End::Broke(BROKE.into()),
                 (op::HEARTBEAT_ACK, _) => {
@@ -284,10 +283,16 @@ fn begun(ready: &Value, seen: u64) -> Option<Session> {
     Some(Session { id: word("session_id")?, address: word("resume_gateway_url")?, seen })
 }
 
-async fn take(inbox: &dyn Inbox, incoming: Incoming) {
-    if let Err(error) = inbox.take(incoming).await {
-        // Discord tells them that it did not work.
-        tracing::warn!(%error, "an interaction could not be stored");
+async fn take(inbox: &dyn Inbox, said: Said) {
+    match said {
+        Said::Nothing => {}
+        Said::Typing(typing) => inbox.complete(typing).await,
+        Said::Incoming(incoming) => {
+            if let Err(error) = inbox.take(incoming).await {
+                // Discord tells them that it did not work.
+                tracing::warn!(%error, "an interaction could not be stored");
+            }
+        }
     }
 }
 

@@ -30,11 +30,11 @@ use self::compose::{drawn, pictured, posted, says};
 use self::desk::{Desk, receipt_of};
 use self::gateway::Gateway;
 use self::receipt::{Place, Receipt};
-use self::receive::Ears;
+use self::receive::{Ears, Said};
 use self::rest::{Rest, number};
 use self::verdict::Trouble;
 use super::exam::Exam;
-use super::{Channel, Inbox, Incoming, Outgoing, Pace, Push, PushError, Pushed, Reception, Verdict, carries, painted};
+use super::{Channel, Inbox, Offer, Outgoing, Pace, Push, PushError, Pushed, Reception, Verdict, carries, painted};
 use crate::core::policy::ChannelPolicy;
 use crate::render::chart::Ground;
 
@@ -90,10 +90,11 @@ impl Discord {
     }
 
     /// Reads an interaction, and sees to it that it is answered in time.
-    fn hear(&self, interaction: Interaction) -> Option<Incoming> {
-        let heard = Ears { channel: &self.name, guilds: &self.guilds }.hear(interaction)?;
+    fn hear(&self, interaction: Interaction) -> Said {
+        let ears = Ears { channel: &self.name, guilds: &self.guilds };
+        let Some(heard) = ears.hear(interaction) else { return Said::Nothing };
         self.desk.take(heard.open, heard.first);
-        heard.incoming
+        heard.said
     }
 
     async fn channel_of(&self, place: Place) -> Result<ChannelId, Trouble> {
@@ -262,7 +263,8 @@ impl Channel for Discord {
     }
 
     async fn listen(&self, inbox: &dyn Inbox) -> String {
-        let hear = |interaction: Value| self.hear(serde_json::from_value(interaction).ok()?);
+        let hear =
+            |interaction: Value| serde_json::from_value(interaction).map_or(Said::Nothing, |read| self.hear(read));
         Box::pin(self.gateway.hold(&self.rest, inbox, hear)).await
     }
 
@@ -274,14 +276,22 @@ impl Channel for Discord {
         match serde_json::from_slice(push.body).map_err(|_| PushError::Unreadable)? {
             Interaction::Ping(_) => Ok(Pushed { say: Some(json!({ "type": 1 })), ..Pushed::default() }),
             interaction => {
-                let incoming = self.hear(interaction).into_iter().collect();
-                Ok(Pushed { incoming, say: None, later: true })
+                let (incoming, typing) = match self.hear(interaction) {
+                    Said::Incoming(incoming) => (vec![incoming], None),
+                    Said::Typing(typing) => (Vec::new(), Some(typing)),
+                    Said::Nothing => (Vec::new(), None),
+                };
+                Ok(Pushed { incoming, typing, say: None, later: true })
             }
         }
     }
 
     async fn answer(&self, to: &str, text: &str, alert: bool) {
         self.desk.say(to, text, alert).await;
+    }
+
+    async fn offer(&self, to: &str, offers: &[Offer]) {
+        self.desk.offer(to, offers).await;
     }
 }
 

@@ -17,7 +17,8 @@ use super::commands;
 use super::compose::ASKS;
 use super::desk::{First, Kind, Open};
 use super::receipt::{Receipt, number};
-use crate::channel::Incoming;
+use crate::channel::{Incoming, Typing};
+use crate::core::access::Actor;
 use crate::core::command::{CATALOGUE, Effect};
 use crate::core::input::Origin;
 use crate::core::policy::Lang;
@@ -33,8 +34,17 @@ const WHY: usize = 400;
 pub struct Heard {
     pub open: Open,
     pub first: First,
-    /// What was said; nothing yet, where words are asked for first.
-    pub incoming: Option<Incoming>,
+    pub said: Said,
+}
+
+/// What came with an interaction.
+pub enum Said {
+    /// Nothing yet: words are asked for first.
+    Nothing,
+    /// Something.
+    Incoming(Incoming),
+    /// Somebody types.
+    Typing(Typing),
 }
 
 /// Whose word counts where.
@@ -53,11 +63,23 @@ struct Spot<'a> {
     context: Option<InteractionContext>,
 }
 
+impl<'a> Spot<'a> {
+    const fn of(command: &'a CommandInteraction) -> Self {
+        Self {
+            guild: command.guild_id,
+            channel: command.channel_id,
+            owners: Some(&command.authorizing_integration_owners),
+            context: command.context,
+        }
+    }
+}
+
 impl Ears<'_> {
     /// What an interaction says. `None` for bots and for what nobody offers.
     pub fn hear(&self, interaction: Interaction) -> Option<Heard> {
         match interaction {
             Interaction::Command(command) => self.command(command),
+            Interaction::Autocomplete(command) => self.typing(command),
             Interaction::Component(tap) => self.tap(tap),
             Interaction::Modal(modal) => self.words(modal),
             _ => None,
@@ -70,18 +92,28 @@ impl Ears<'_> {
         }
         let name = command.data.name.as_str();
         let reads = CATALOGUE.find(name).is_none_or(|spec| spec.effect == Effect::Read);
-        let spot = Spot {
-            guild: command.guild_id,
-            channel: command.channel_id,
-            owners: Some(&command.authorizing_integration_owners),
-            context: command.context,
-        };
+        let spot = Spot::of(&command);
         let text = commands::line(name, |key| value(&command.data.options, key));
         let mut incoming = self.incoming(command.id, &command.user, &command.locale, &spot)?;
         incoming.text = text;
         let ticket = (command.id, command.token, command.application_id);
         let open = opened(ticket, &incoming, Kind::Command { reads });
-        Some(Heard { open, first: First::Comes, incoming: Some(incoming) })
+        Some(Heard { open, first: First::Comes, said: Said::Incoming(incoming) })
+    }
+
+    /// An argument that is being typed. It is no word of theirs yet, so it never gets into the log.
+    fn typing(&self, command: CommandInteraction) -> Option<Heard> {
+        let incoming = self.incoming(command.id, &command.user, &command.locale, &Spot::of(&command))?;
+        let option = command.data.autocomplete()?;
+        let typing = Typing {
+            actor: Actor { channel: self.channel.to_owned(), account: incoming.account.clone(), display: None },
+            command: command.data.name.clone(),
+            arg: option.name.to_owned(),
+            typed: option.value.to_owned(),
+            answer_to: command.id.to_string(),
+        };
+        let open = opened((command.id, command.token, command.application_id), &incoming, Kind::Typing);
+        Some(Heard { open, first: First::Offers, said: Said::Typing(typing) })
     }
 
     fn tap(&self, tap: ComponentInteraction) -> Option<Heard> {
@@ -96,11 +128,11 @@ impl Ears<'_> {
         if let Some(token) = asked.filter(|_| self.is_ours(&spot)) {
             let label = label(&tap.message.components, &tap.data.custom_id);
             let modal = modal(token, tap.message.id, label, incoming.lang.unwrap_or_default());
-            return Some(Heard { open, first: First::Asks(modal), incoming: None });
+            return Some(Heard { open, first: First::Asks(modal), said: Said::Nothing });
         }
         let receipt = Receipt { channel: tap.channel_id, message: tap.message.id };
         incoming.tap = Some((asked.unwrap_or(&tap.data.custom_id).to_owned(), receipt.to_string()));
-        Some(Heard { open, first: First::Nothing, incoming: Some(incoming) })
+        Some(Heard { open, first: First::Nothing, said: Said::Incoming(incoming) })
     }
 
     fn words(&self, modal: ModalInteraction) -> Option<Heard> {
@@ -111,7 +143,7 @@ impl Ears<'_> {
         incoming.text = typed(&modal.data.components);
         incoming.tap = Some((token.to_owned(), Receipt { channel: modal.channel_id, message }.to_string()));
         let open = opened((modal.id, modal.token, modal.application_id), &incoming, Kind::Tap);
-        Some(Heard { open, first: First::Nothing, incoming: Some(incoming) })
+        Some(Heard { open, first: First::Nothing, said: Said::Incoming(incoming) })
     }
 
     fn incoming(&self, id: InteractionId, user: &User, locale: &str, spot: &Spot<'_>) -> Option<Incoming> {

@@ -80,7 +80,8 @@ impl Trouble {
             Self::Refused { status: 401, .. } => Verdict::Locked(words),
             // Whoever stands before Discord shuts us out: for a while, and from everything.
             Self::Refused { status: 403, code: 0, .. } => Verdict::not_sent(words),
-            Self::Refused { status: 404, code: 0, .. } => Verdict::uncertain(words),
+            // Nobody's word about the message: somebody on the way did not find Discord, or had no time.
+            Self::Refused { status: 404 | 408 | 425, code: 0, .. } => Verdict::uncertain(words),
             Self::Refused { code: UNKNOWN_MESSAGE | ANOTHERS_MESSAGE, .. } => Verdict::EditLost,
             Self::Refused { status: 403 | 404, .. } | Self::Refused { code: ARCHIVED | CANNOT_TELL_USER, .. } => {
                 Verdict::Gone(words)

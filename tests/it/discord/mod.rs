@@ -16,6 +16,7 @@ mod people;
 mod pictures;
 mod receiving;
 mod serve;
+mod typing;
 mod verdicts;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};

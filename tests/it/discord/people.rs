@@ -16,6 +16,8 @@ pub struct Asked {
     pub first: Option<u64>,
     /// Questions for words.
     pub modal: Option<Value>,
+    /// What it may choose from: labels and values.
+    pub offered: Option<Vec<(String, String)>>,
     /// What only whoever asked sees; the first is the original answer where there is one.
     pub told: Vec<Message>,
     /// A quarter of an hour has passed.
@@ -28,6 +30,12 @@ impl Fake {
         let option = |(name, value): &(&str, &str)| json!({ "name": name, "type": 3, "value": value });
         let options: Vec<Value> = options.iter().map(option).collect();
         self.interaction(2, account, json!({ "id": "77", "name": name, "type": 1, "options": options }))
+    }
+
+    /// The interaction of whoever types an argument of a slash command in [`CHANNEL`].
+    pub fn types(&self, account: u64, name: &str, (arg, typed): (&str, &str)) -> Value {
+        let option = json!({ "name": arg, "type": 3, "value": typed, "focused": true });
+        self.interaction(4, account, json!({ "id": "77", "name": name, "type": 1, "options": [option] }))
     }
 
     /// The interaction of a tap on a button of a message.
@@ -105,6 +113,13 @@ impl Fake {
         self.told(id).into_iter().find(|text| !text.is_empty()).unwrap()
     }
 
+    /// Waits until whoever types is offered something to choose from; the values.
+    pub async fn is_offered(&self, id: u64) -> Vec<String> {
+        self.until("something is offered", |memory| memory.asked[&id].offered.is_some()).await;
+        let offered = self.memory().asked[&id].offered.clone().unwrap();
+        offered.into_iter().map(|(_, value)| value).collect()
+    }
+
     /// A quarter of an hour passes for an interaction.
     pub fn ends(&self, id: u64) {
         self.change(|memory| memory.asked.get_mut(&id).unwrap().is_over = true);
@@ -146,6 +161,16 @@ impl Memory {
                 asked.told.push(message);
             }
             6 => {}
+            8 => {
+                let choices = body["data"]["choices"].as_array().unwrap();
+                let text = |value: &Value| value.as_str().unwrap().to_owned();
+                let offered: Vec<_> = choices.iter().map(|one| (text(&one["name"]), text(&one["value"]))).collect();
+                let fits = |text: &String| (1..=100).contains(&text.encode_utf16().count());
+                if offered.len() > 25 || !offered.iter().all(|(name, value)| fits(name) && fits(value)) {
+                    return Err(Refusal::form("data.choices", "Must be 25 or fewer of 100 or fewer in length."));
+                }
+                asked.offered = Some(offered);
+            }
             9 => {
                 let modal = &body["data"];
                 let length = |value: &Value| value.as_str().unwrap().encode_utf16().count();

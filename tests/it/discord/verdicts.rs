@@ -57,6 +57,7 @@ async fn every_answer_means_one_thing() {
         // Somebody stands before Discord and shuts everybody out for a while.
         (raw(403, "<html>banned</html>"), "not sent", "not sent"),
         (raw(404, "<html>"), "uncertain", "uncertain"),
+        (raw(408, ""), "uncertain", "uncertain"),
         (raw(200, "not JSON"), "uncertain", "uncertain"),
         (raw(500, "{}"), "uncertain", "uncertain"),
         (raw(502, "<html>"), "uncertain", "uncertain"),

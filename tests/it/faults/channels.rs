@@ -1,5 +1,8 @@
-//! F1: every fault between us and Telegram or Slack, and between us and a runtime that is called: what it means is judged
-//! right each time, nothing is lost, nothing is followed, nothing is read without end.
+//! F1: every fault between us and Telegram, Slack, Discord or a mail server, and between us and a runtime that is called:
+//! what it means is judged right each time, nothing is lost, nothing is followed, nothing is read without end.
+//!
+//! What Discord and mail servers say is broken by their servers themselves, because a proxy cannot look into TLS and
+//! knows no SMTP.
 
 use serde_json::json;
 use sereno::channel::slack::Way;
@@ -10,7 +13,9 @@ use sereno::core::time::Span;
 use super::proxy::{Fault, Proxy, QUICK, SLOW};
 use crate::channel::contract::line;
 use crate::database;
+use crate::discord::{self, faults::Fault as OnDiscord};
 use crate::dose;
+use crate::email;
 use crate::scene::Scene;
 use crate::slack::{self, fake::Fake as Slack};
 use crate::telegram::fake::{Fake, TOKEN};
@@ -121,7 +126,9 @@ async fn telegram_no_fault_loses_a_question() {
     let fake = Fake::start().await;
     let proxy = Proxy::start(fake.address, "sendmessage").await;
     let scene = Scene::start(database::sqlite().await, &config(&proxy)).await;
-    no_fault_loses_a_question(scene, &proxy, || fake.chat(77).into_iter().map(|message| message.text).collect()).await;
+    let chat = || fake.chat(77).into_iter().map(|message| message.text).collect();
+    let line = Line { faults: &QUICK, meets: &|fault| proxy.meets(*fault), requests: &|| proxy.seen(), chat: &chat };
+    line.loses_no_question(scene, Span::secs(40), &["trouble"]).await;
 }
 
 #[tokio::test]
@@ -131,34 +138,134 @@ async fn slack_no_fault_loses_a_question() {
     let config = slack::config(&slack_url(&proxy), &slack::with_sockets(), &ROUTE.replace("tg:77", "team:C100"));
     let scene = Scene::start(database::sqlite().await, &config).await;
     fake.until("a connection is open", |memory| memory.hellos > 0).await;
-    no_fault_loses_a_question(scene, &proxy, || fake.channel("C100").iter().map(slack::fake::Message::text).collect())
-        .await;
+    let chat = || fake.channel("C100").iter().map(slack::fake::Message::text).collect();
+    let line = Line { faults: &QUICK, meets: &|fault| proxy.meets(*fault), requests: &|| proxy.seen(), chat: &chat };
+    line.loses_no_question(scene, Span::secs(40), &["trouble"]).await;
 }
 
-/// `chat` is what stands in the conversation, in order.
-async fn no_fault_loses_a_question(scene: Scene, proxy: &Proxy, chat: impl Fn() -> Vec<String>) {
-    let mut total = 0;
-    for (n, fault) in QUICK.into_iter().enumerate() {
-        for round in 0..dose::times(1, 50) {
-            proxy.meets(fault);
-            let seen = proxy.seen();
-            scene.asks(&format!("q{n}-{round}"), &format!("make target-{n}-{round}")).await;
-            scene.advance(Span::secs(40)).await;
-            let all = chat();
-            let copies = all[total..].iter().filter(|text| text.contains(&format!("make target-{n}-{round}"))).count();
-            assert!((1..=2).contains(&copies) && all.len() - total == copies, "{fault:?}: {copies} copies");
-            assert!(proxy.seen() - seen <= 2, "{fault:?}: {} requests for one message", proxy.seen() - seen);
-            total = all.len();
-            scene
-                .event(json!({
-                    "type": "approval.cancelled", "agent": { "id": "build-1" }, "session": { "id": "s-1" },
-                    "approval": { "id": format!("q{n}-{round}") },
-                }))
-                .await;
-            scene.settle().await;
+/// What Discord and those before it answer when a message may go through another time.
+const DISCORD: [OnDiscord; 20] = [
+    OnDiscord::Wait(0.25),
+    OnDiscord::Wait(1.5),
+    OnDiscord::Wait(7.0),
+    answers(429, ("retry-after", "7"), ""),
+    answers(429, ("retry-after", "1"), "<html>"),
+    answers(429, ("retry-after", "soon"), "{}"),
+    answers(429, ("x-none", "1"), "<html>"),
+    answers(403, ("x-none", "1"), "<html>banned</html>"),
+    answers(404, ("x-none", "1"), "<html>"),
+    answers(408, ("x-none", "1"), ""),
+    answers(500, ("x-none", "1"), "{}"),
+    answers(502, ("x-none", "1"), "<html>"),
+    answers(503, ("retry-after", "2"), ""),
+    answers(504, ("x-none", "1"), ""),
+    answers(302, ("location", "https://evil.example"), ""),
+    answers(200, ("x-none", "1"), "not JSON"),
+    answers(200, ("x-none", "1"), "{}"),
+    answers(200, ("x-none", "1"), "{\"id\":tru"),
+    OnDiscord::ResetBefore,
+    OnDiscord::ResetAfter,
+];
+
+const fn answers(status: u16, field: (&'static str, &'static str), body: &'static str) -> OnDiscord {
+    OnDiscord::Raw(status, field, body)
+}
+
+#[tokio::test]
+async fn discord_no_fault_loses_a_question() {
+    let fake = discord::fake::Fake::start().await;
+    let config = discord::config(&fake, &ROUTE.replace("tg:77", &format!("dc:{}", discord::fake::CHANNEL)));
+    let scene = Scene::start(database::sqlite().await, &config).await;
+    let chat = || fake.chat(discord::fake::CHANNEL).into_iter().map(|message| message.text).collect();
+    let meets = |fault: &OnDiscord| fake.fails(POSTS, fault.clone());
+    let requests = || fake.memory().calls.iter().filter(|(call, _)| call.starts_with(POSTS)).count();
+    let line = Line { faults: &DISCORD, meets: &meets, requests: &requests, chat: &chat };
+    line.loses_no_question(scene, Span::secs(40), &["trouble"]).await;
+}
+
+/// The call by which a message is posted on Discord.
+const POSTS: &str = "POST /channels/500";
+
+/// What a mail server answers, and at which command, when a mail may go through another time.
+const MAIL: [(&str, &str); 20] = [
+    ("mail", "421 4.3.2 going down"),
+    ("mail", "450 4.2.1 later"),
+    ("mail", "451 4.3.0 later"),
+    ("mail", "452 4.3.1 no room"),
+    ("mail", "454 4.7.0 later"),
+    ("rcpt", "421 4.7.0 too many"),
+    ("rcpt", "450 4.2.0 greylisted"),
+    ("rcpt", "451 4.7.1 greylisted"),
+    ("rcpt", "452 4.2.2 mailbox full"),
+    ("rcpt", "450 4.7.25 who are you"),
+    ("data", "421 4.3.2 going down"),
+    ("data", "450 4.3.0 later"),
+    ("data", "451 4.3.0 later"),
+    ("data", "452 4.3.1 no room"),
+    ("body", "421 4.3.2 going down"),
+    ("body", "450 4.3.0 later"),
+    ("body", "451 4.3.0 later"),
+    ("body", "452 4.3.1 no room"),
+    ("cut", ""),
+    ("lost", ""),
+];
+
+#[tokio::test]
+async fn mail_no_fault_loses_a_question() {
+    let post = email::plain_post();
+    let config = email::config(&post) + &ROUTE.replace("tg:77", &format!("mail:{}", email::ANA));
+    let scene = Scene::start(database::sqlite().await, &config).await;
+    // Mails of one name are one mail; what happens to a question is another one, which does not show what it asked.
+    let chat = || {
+        let mut mails = post.to(email::ANA);
+        mails.retain(|mail| mail.subject().starts_with('⏳'));
+        mails.dedup_by(|a, b| a.raw == b.raw);
+        mails.iter().map(email::post::Mail::text).collect()
+    };
+    let meets = |(at, reply): &(&str, &str)| post.fails(at, reply, 1);
+    let line = Line { faults: &MAIL, meets: &meets, requests: &|| 0, chat: &chat };
+    line.loses_no_question(scene, Span::mins(4), &["trouble"]).await;
+}
+
+/// What can be done to a channel, and what stands in its conversation then.
+struct Line<'a, Fault> {
+    faults: &'a [Fault],
+    /// The next message meets it.
+    meets: &'a (dyn Fn(&Fault) + Sync),
+    /// Requests until now by which messages are posted.
+    requests: &'a (dyn Fn() -> usize + Sync),
+    /// Texts, in order.
+    chat: &'a (dyn Fn() -> Vec<String> + Sync),
+}
+
+impl<Fault: std::fmt::Debug + Sync> Line<'_, Fault> {
+    /// A question through each fault is asked within `wait`, once, or twice where nobody can know.
+    async fn loses_no_question(&self, scene: Scene, wait: Span, expected: &[&str]) {
+        let mut total = 0;
+        for (n, fault) in self.faults.iter().enumerate() {
+            for round in 0..dose::times(1, 50) {
+                (self.meets)(fault);
+                let seen = (self.requests)();
+                scene.asks(&format!("q{n}-{round}"), &format!("make target-{n}-{round}")).await;
+                scene.advance(wait).await;
+                let all = (self.chat)();
+                let asks = |text: &&String| text.contains(&format!("make target-{n}-{round}"));
+                let copies = all[total..].iter().filter(asks).count();
+                assert!((1..=2).contains(&copies) && all.len() - total == copies, "{fault:?}: {copies} copies");
+                let requests = (self.requests)() - seen;
+                assert!(requests <= 2, "{fault:?}: {requests} requests for one message");
+                total = all.len();
+                scene
+                    .event(json!({
+                        "type": "approval.cancelled", "agent": { "id": "build-1" }, "session": { "id": "s-1" },
+                        "approval": { "id": format!("q{n}-{round}") },
+                    }))
+                    .await;
+                scene.settle().await;
+            }
         }
+        scene.finish(expected).await;
     }
-    scene.finish(&["trouble"]).await;
 }
 
 #[tokio::test]

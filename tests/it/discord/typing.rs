@@ -1,0 +1,84 @@
+//! What whoever types a slash command is offered: names that fit, of what they may touch.
+
+use serde_json::json;
+use sereno::core::time::Span;
+
+use super::fake::Fake;
+use super::{ANA, STRANGER, VICTOR, config, key, scene, signed};
+use crate::database::{Database, on_both};
+use crate::scene::Scene;
+
+on_both![names_that_fit_are_offered, whoever_sees_a_part_is_offered_that_part, a_pushed_question_is_answered_by_a_call];
+
+/// Agents with sessions and tasks, of two runtimes' names.
+async fn fleet(scene: &Scene) {
+    for (agent, name, task) in
+        [("debug-1", "Debug", "T-1"), ("build-1", "Web Builder", "T-2"), ("docs-1", "Docs", "T-3")]
+    {
+        scene
+            .event(json!({
+                "type": "session.started", "agent": { "id": agent, "name": name, "tags": [format!("team-{name}")] },
+                "session": { "id": format!("{agent}-session") }, "task": { "id": task, "title": format!("{name} something") },
+            }))
+            .await;
+    }
+    // Read models follow a moment later.
+    scene.advance(Span::secs(2)).await;
+}
+
+async fn offered(fake: &Fake, account: u64, command: &str, typed: (&str, &str)) -> Vec<String> {
+    fake.is_offered(fake.says(fake.types(account, command, typed))).await
+}
+
+async fn names_that_fit_are_offered(db: Database) {
+    let fake = Fake::start().await;
+    let scene = scene(db, &fake, "").await;
+    fleet(&scene).await;
+    let before = *scene.app.door.progress.committed.borrow();
+    assert_eq!(offered(&fake, ANA, "agent", ("name", "")).await, ["Debug", "Docs", "\"Web Builder\""]);
+    assert_eq!(offered(&fake, ANA, "agent", ("name", "D")).await, ["Debug", "Docs", "\"Web Builder\""]);
+    assert_eq!(offered(&fake, VICTOR, "pause", ("target", "\"web")).await, ["\"Web Builder\""]);
+    assert_eq!(offered(&fake, ANA, "session", ("id", "docs")).await, ["docs-1-session"]);
+    assert_eq!(offered(&fake, ANA, "task", ("id", "t-2")).await, ["T-2"]);
+    assert_eq!(offered(&fake, ANA, "task", ("id", "nothing like it")).await, [""; 0]);
+    assert_eq!(*scene.app.door.progress.committed.borrow(), before, "what is typed is nobody's word yet");
+    // What is chosen is a line that works.
+    let chosen = fake.command(VICTOR, "agent", &[("name", "\"Web Builder\"")]);
+    assert!(super::said(&scene, &fake, chosen).await.contains("Web Builder"));
+    scene.finish(&[]).await;
+}
+
+async fn whoever_sees_a_part_is_offered_that_part(db: Database) {
+    let fake = Fake::start().await;
+    let part = "[[people.dora.deny]]\nwithin = { agents = [\"docs-*\", \"build-*\"] }\n";
+    let config = config(&fake, "") + part;
+    let scene = Scene::start(db, &config).await;
+    fake.until("the bot is connected", |memory| memory.identified > 0 && !memory.commands.is_null()).await;
+    fleet(&scene).await;
+    assert_eq!(offered(&fake, ANA, "agent", ("name", "")).await, ["Debug"]);
+    assert_eq!(offered(&fake, ANA, "session", ("id", "")).await, ["debug-1-session"]);
+    assert_eq!(offered(&fake, ANA, "task", ("id", "")).await, ["T-1"]);
+    assert_eq!(offered(&fake, VICTOR, "task", ("id", "")).await, ["T-1", "T-2", "T-3"]);
+    // Nobody whom we know, and a command that is none.
+    assert_eq!(offered(&fake, STRANGER, "agent", ("name", "")).await, [""; 0]);
+    assert_eq!(offered(&fake, ANA, "no-such-command", ("name", "")).await, [""; 0]);
+    scene.finish(&[]).await;
+}
+
+async fn a_pushed_question_is_answered_by_a_call(db: Database) {
+    let fake = Fake::start().await;
+    let public = hex::encode(key().verifying_key().as_bytes());
+    let config = config(&fake, &format!("public_key = \"{public}\""));
+    let portal = json!({ "interactions_endpoint_url": "https://sereno.example/channels/dc" });
+    fake.change(|memory| memory.application = portal);
+    let scene = Scene::start(db, &config).await;
+    fleet(&scene).await;
+    let asked = fake.types(ANA, "agent", ("name", "de"));
+    let id: u64 = asked["id"].as_str().unwrap().parse().unwrap();
+    let body = asked.to_string();
+    let headers = signed(body.as_bytes(), scene.now().0 / 1000);
+    let sent = scene.client.post(scene.url("/channels/dc")).headers(headers).body(body).send().await.unwrap();
+    assert_eq!(sent.status(), 202);
+    assert_eq!(fake.is_offered(id).await, ["Debug", "\"Web Builder\""]);
+    scene.finish(&[]).await;
+}
