@@ -113,6 +113,59 @@ const HOSTILE: [&str; 40] = [
     "javascript:alert(1) data:text/html,<b>",
 ];
 
+/// What calls people, rooms, groups or commands on one platform or another.
+const MENTIONS: [&str; 20] = [
+    "@everyone",
+    "@here",
+    "@channel",
+    "@all",
+    "@ana",
+    "<@77>",
+    "<@!77>",
+    "<@&77>",
+    "<#500>",
+    "</kill:77>",
+    "<@U77>",
+    "<@U77|ana>",
+    "<!channel>",
+    "<!here|here>",
+    "<!everyone>",
+    "<!subteam^S1>",
+    "<#C100|general>",
+    "tg://user?id=77",
+    "/kill@sereno_bot",
+    "ana@example.org",
+];
+
+/// Where such a word can stand.
+const PLACES: [(&str, &str); 25] = [
+    ("", ""),
+    ("*", "*"),
+    ("_", "_"),
+    ("**", "**"),
+    ("~~", "~~"),
+    ("||", "||"),
+    ("`", "`"),
+    ("\\", ""),
+    ("\\\\", ""),
+    ("(", ")"),
+    ("[", "](https://evil.example)"),
+    ("[ana](", ")"),
+    ("<", ">"),
+    ("<b>", "</b>"),
+    ("<a href=\"", "\">ana</a>"),
+    ("</code>", "<code>"),
+    ("</pre>", "<pre>"),
+    ("&lt;", "&gt;"),
+    ("&amp;", ";"),
+    ("&#60;", "&#62;"),
+    ("\"", "\""),
+    ("{{ ", " }}"),
+    ("> ", ""),
+    ("cc: ", ","),
+    ("x", "x"),
+];
+
 fn text(text: impl Into<String>) -> Vec<Span> {
     vec![Span::Text(text.into())]
 }
@@ -201,6 +254,22 @@ pub async fn hostile_text_is_text(bench: &dyn Bench) {
     for hostile in HOSTILE {
         let (_, seen) = sent(bench, &message(bench.target(), everywhere(hostile))).await;
         assert_eq!(seen.text, harmless.text.replace(MARK, hostile), "{hostile}");
+        assert_eq!(seen.markup, harmless.markup, "{hostile}");
+    }
+}
+
+/// Five hundred words that want to call somebody, three in a message: they are text, and nothing besides.
+pub async fn nobody_is_called(bench: &dyn Bench) {
+    let mentions = MENTIONS.iter().flat_map(|word| PLACES.map(|(before, after)| format!("{before}{word}{after}")));
+    let mentions: Vec<String> = mentions.collect();
+    assert_eq!(mentions.len(), 500);
+    let doc =
+        |what: &str| Doc { title: text(what), blocks: vec![Block::Line(text(what)), Block::Code(what.to_owned())] };
+    let (_, harmless) = sent(bench, &message(bench.target(), doc(MARK))).await;
+    for hostile in mentions.chunks(3) {
+        let hostile = hostile.join(" ");
+        let (_, seen) = sent(bench, &message(bench.target(), doc(&hostile))).await;
+        assert_eq!(seen.text, harmless.text.replace(MARK, &hostile), "{hostile}");
         assert_eq!(seen.markup, harmless.markup, "{hostile}");
     }
 }

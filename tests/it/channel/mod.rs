@@ -35,6 +35,7 @@ macro_rules! every_channel {
 
 every_channel![
     hostile_text_is_text,
+    nobody_is_called,
     the_longest_text_fits_and_a_longer_one_still_says_something,
     buttons_and_tokens_arrive_as_they_are,
     silence_and_threads_are_carried_or_said_to_be_missing,
