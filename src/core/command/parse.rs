@@ -184,7 +184,8 @@ const fn is_quote(c: char) -> bool {
     matches!(c, '"' | '“' | '”')
 }
 
-/// Words, and texts in straight or curly double quotes; a phone writes the curly ones by itself.
+/// Words, and texts in straight or curly double quotes; a phone writes the curly ones by itself. With each comes
+/// whether it is in quotes from its beginning: the value of a key may be, and is a value all the same.
 fn split(text: &str) -> Vec<(String, bool)> {
     let mut words = Vec::new();
     let mut word = String::new();
@@ -193,7 +194,7 @@ fn split(text: &str) -> Vec<(String, bool)> {
         match c {
             c if is_quote(c) => {
                 in_quotes = !in_quotes;
-                quoted = true;
+                quoted |= word.is_empty();
             }
             c if c.is_whitespace() && !in_quotes => {
                 if !word.is_empty() || quoted {
