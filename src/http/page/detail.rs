@@ -123,7 +123,7 @@ pub async fn agent(
     let name = quoted(&format!("{runtime}/{id}"));
     let [row, timeline, logs] = look(&door, &visitor, about(&name)).await?;
     match row {
-        // A name that no command can hold would be taken for the beginning of another one.
+        // A beginning of a name finds it on the command line; an address is of one thing only.
         Ok(Content::Agent(view)) if view.row.who.id != id => detail.refuse(&door, &visitor, &unknown("agent", &id)),
         Ok(row) => detail.add([Ok(row), timeline, logs]),
         Err(reason) => detail.refuse(&door, &visitor, &reason),

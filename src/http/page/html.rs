@@ -43,7 +43,7 @@ fn templates(lang: Lang) -> Environment<'static> {
     env.add_global("lang", lang.as_str());
     env.add_global("version", VERSION.as_str());
     env.add_filter("raw", |html: String| Value::from_safe_string(html));
-    env.add_filter("address", |parts: Vec<String>| address(&parts));
+    env.add_filter("address", |parts: Vec<String>| Value::from_safe_string(address(&parts)));
     env.add_filter("exact", |text: &str| Value::from_safe_string(escape_html(text)));
     let files = FILES.get_dir("web").into_iter().flat_map(Dir::files);
     for file in files.filter(|f| f.path().extension().is_some_and(|e| e == "html")) {

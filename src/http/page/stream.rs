@@ -93,8 +93,7 @@ pub async fn summary(door: &Shared, visitor: &Visitor) -> Result<Summary, Proble
     };
     parts.push(fill("page.agents_count", agents));
     parts.push(format!("{today} {}", words.get("page.today")));
-    // A line that is broken ends with the sign, and does not begin with it.
-    Ok(Summary { sentence: parts.join("\u{a0}· "), waiting, mood })
+    Ok(Summary { sentence: parts.join(" · "), waiting, mood })
 }
 
 /// The agent that has been silent longest, and for how long.

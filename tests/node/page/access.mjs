@@ -141,7 +141,7 @@ test('without a script everything can be read', async () => {
   await one.page.goto(sereno.url);
   await one.page.getByText('Debugger wants to run: pytest tests/').waitFor();
   assert.equal(await one.page.locator('noscript p').innerText(), 'Live updates and buttons need JavaScript; reading does not.');
-  assert.match(await one.page.locator('#sentence').innerText(), /^1 needs you\s· \d alerts open\s· \d agents\s· \$5\.24 today$/);
+  assert.match(await one.page.locator('#sentence').innerText(), /^1 needs you · \d alerts open · \d agents · \$5\.24 today$/);
   await one.page.getByRole('link', { name: 'Agents', exact: true }).click();
   await one.page.locator('.agents li', { hasText: 'Scout' }).getByText('$5.24').waitFor();
   await one.page.getByRole('link', { name: 'Cost', exact: true }).click();
