@@ -23,19 +23,29 @@ fn picture(policy: &Policy, copy: &Copy, card: &Card, reader: &Reader) -> Option
     Some(chart::picture(&card.content.chart()?, reader.lang, &reader.tz))
 }
 
-/// What a copy says now. A card that cannot be drawn is replaced by a plain word, so that nothing
-/// disappears.
+/// What a copy says now, to whom it was sent.
 pub fn outgoing(policy: &Policy, tokens: &Tokens, copy: &Copy, card: &Card, now: Ts) -> Outgoing {
-    let reader = reader(policy, copy);
+    outgoing_to(&reader(policy, copy), policy, tokens, (copy, card), now)
+}
+
+/// What a copy of a card says now, to `reader`. A card that cannot be drawn is replaced by a plain word, so that
+/// nothing disappears.
+pub fn outgoing_to(
+    reader: &Reader,
+    policy: &Policy,
+    tokens: &Tokens,
+    (copy, card): (&Copy, &Card),
+    now: Ts,
+) -> Outgoing {
     let hears = policy.channels.get(&copy.to.channel).is_none_or(|channel| channel.hears);
     let content = tokens.revealed(&card.content, now);
-    let mut doc = RENDERER.draw_where(&content, &reader, hears, now).unwrap_or_else(|error| {
+    let mut doc = RENDERER.draw_where(&content, reader, hears, now).unwrap_or_else(|error| {
         tracing::error!(%error, card = card.number, "a card could not be drawn");
         metrics::counter!("sereno_render_failures_total").increment(1);
-        RENDERER.fallback(card.number, &reader)
+        RENDERER.fallback(card.number, reader)
     });
     if let Some(remark) = &copy.remark {
-        let text = RENDERER.sentence(remark, &reader, now);
+        let text = RENDERER.sentence(remark, reader, now);
         doc.blocks.insert(0, Block::Note(vec![Span::Text(text)]));
     }
     let buttons = card.buttons.iter().filter(|button| button.is_drawn(copy.whole)).map(|button| {
@@ -57,7 +67,7 @@ pub fn outgoing(policy: &Policy, tokens: &Tokens, copy: &Copy, card: &Card, now:
         lang: reader.lang,
         target: copy.to.target.clone(),
         doc,
-        picture: picture(policy, copy, card, &reader),
+        picture: picture(policy, copy, card, reader),
         buttons: buttons.collect(),
         silent: card.silent,
         under: None,

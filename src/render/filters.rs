@@ -33,7 +33,8 @@ fn ours(text: String) -> Value {
     Value::from_safe_string(text)
 }
 
-pub(super) fn add(env: &mut Environment<'static>, lang: Lang) {
+/// What every template may use.
+pub fn add(env: &mut Environment<'static>, lang: Lang) {
     env.add_filter("money", |micros: i64| ours(Micros(micros).to_string()));
     env.add_filter("cents", |cents: i64| ours(Micros(cents.saturating_mul(10_000)).to_string()));
     env.add_filter("usd", |dollars: f64| ours(Micros::from_dollars(dollars).unwrap_or_default().to_string()));
@@ -129,7 +130,7 @@ pub(super) fn date_text(date: &str, form: &str, lang: Lang) -> String {
 }
 
 /// `38 s`, `33 min`, `1 h 5 min`, `3 d 4 h`: at most two units.
-fn span(ms: i64) -> String {
+pub fn span(ms: i64) -> String {
     let seconds = ms.max(0).saturating_add(500) / 1000;
     let (day, hour, minute) = (86_400, 3600, 60);
     if seconds < minute {

@@ -31,6 +31,7 @@ use crate::core::time::Ts;
 use markup::Doc;
 
 pub use discord::{DiscordText, discord, discord_escape};
+pub(crate) use filters::{add as add_filters, span};
 pub use html::{escape as escape_html, html};
 #[cfg(feature = "email")]
 pub use mail::{Inline, Link, mail, mail_text};

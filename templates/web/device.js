@@ -1,4 +1,5 @@
-// The device on which the page is: its worker, what is kept of the page for when there is no network, notifications.
+// The device on which the page is: who is signed in there, in which language, its worker, what is kept of the page for
+// when there is no network, notifications.
 
 const $ = (selector, from = document) => from.querySelector(selector);
 const STATE = 'sereno-state';
@@ -10,7 +11,7 @@ const others = new BroadcastChannel('sereno');
 
 /** What is seen, without anything that could be tapped or that bears a token. */
 function seen() {
-  const main = $('#main').cloneNode(true);
+  const main = $('#list').cloneNode(true);
   for (const one of main.querySelectorAll('button, form, input, .buttons, .left, [hidden]')) one.remove();
   for (const link of main.querySelectorAll('a')) link.replaceWith(...link.childNodes);
   for (const one of main.querySelectorAll('[tabindex], [id], [data-token]')) {
@@ -131,13 +132,50 @@ function offer(box) {
   });
 }
 
+// ---- who is here
+
+function signIn() {
+  const words = document.body.dataset;
+  const token = new URLSearchParams(location.hash.slice(1)).get('signin');
+  const button = $('#signin');
+  $('#with-link').hidden = !token;
+  $('#without-link').hidden = !!token;
+  button.addEventListener('click', async () => {
+    button.disabled = true;
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch('/signin', { method: 'POST', headers, body: JSON.stringify({ token }) }).catch(() => null);
+    if (answer?.ok) location.replace('/');
+    else {
+      button.disabled = !!answer;
+      $('#result').textContent = answer ? words.invalid : words.lost;
+    }
+  });
+}
+
+/** Nothing of whoever leaves is left in this window. */
+async function leave() {
+  sessionStorage.clear();
+  await post('/signout', {});
+  location.replace('/');
+}
+
+/** The page in another language, in this browser. */
+function speak(lang) {
+  document.cookie = `sereno-lang=${lang}; Path=/; Max-Age=31536000; SameSite=Lax`;
+  location.reload();
+}
+
 // ---- start
 
 if ('serviceWorker' in navigator) navigator.serviceWorker.register('/sw.js').catch(() => {});
-if (view === 'signin') forget();
-else {
+if (view === 'signin') {
+  forget();
+  signIn();
+} else {
   others.addEventListener('message', () => location.replace('/'));
   keepOn();
+  $('#lang').addEventListener('click', (event) => speak(event.currentTarget.dataset.lang));
+  $('#signout')?.addEventListener('click', leave);
   const box = $('#device');
   if (box) offer(box);
   const key = $('meta[name=push]')?.content;

@@ -21,7 +21,7 @@ self.addEventListener('activate', (event) => {
   event.waitUntil(tidy.then(() => self.clients.claim()));
 });
 
-const isView = (path) => ['/', '/agents', '/cost', '/more'].includes(path) || /^\/(card|c)\//.test(path);
+const isView = (path) => path === '/' || /^\/(agents|cost|more|sessions|tasks|alerts)$|^\/(card|c|agent|session|task|alert|more)\//.test(path);
 
 /** The frame in place of a page that cannot be had now. */
 async function frame(answer) {

@@ -39,6 +39,16 @@ fn commands_are_typed_completed_and_refused_on_the_page() {
 }
 
 #[test]
+fn what_is_selected_is_shown_beside_its_list_or_in_its_place() {
+    play("detail.mjs");
+}
+
+#[test]
+fn nothing_moves_under_a_finger_and_every_tap_is_answered() {
+    play("touch.mjs");
+}
+
+#[test]
 fn a_mail_is_read_anywhere_and_its_links_decide_nothing_by_themselves() {
     play("mail.mjs");
 }

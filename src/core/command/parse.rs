@@ -184,16 +184,20 @@ const fn is_quote(c: char) -> bool {
     matches!(c, '"' | '“' | '”')
 }
 
-/// Words, and texts in straight or curly double quotes; a phone writes the curly ones by itself.
+/// Words, and texts in straight or curly double quotes; a phone writes the curly ones by itself. With each comes
+/// whether it is in quotes from its beginning: the value of a key may be, and is a value all the same.
 fn split(text: &str) -> Vec<(String, bool)> {
     let mut words = Vec::new();
     let mut word = String::new();
     let (mut in_quotes, mut quoted) = (false, false);
-    for c in text.chars() {
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
         match c {
+            // Twice in a text in quotes it stands for itself.
+            c if is_quote(c) && in_quotes && chars.peek() == Some(&c) => word.extend(chars.next()),
             c if is_quote(c) => {
                 in_quotes = !in_quotes;
-                quoted = true;
+                quoted |= word.is_empty();
             }
             c if c.is_whitespace() && !in_quotes => {
                 if !word.is_empty() || quoted {
@@ -210,10 +214,12 @@ fn split(text: &str) -> Vec<(String, bool)> {
     words
 }
 
-/// A name as a command can hold it: in quotes where it might be read as something else. A quote in a
-/// name cannot be written, so what stands before it must do: a name is found by its beginning.
+/// A name as a command can hold it: in quotes where it might be read as something else, and quotes in it twice.
 pub fn quoted(name: &str) -> String {
-    let clean: String = name.chars().take_while(|c| !is_quote(*c)).collect();
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-    if !clean.is_empty() && clean.chars().all(plain) { clean } else { format!("\"{clean}\"") }
+    if !name.is_empty() && name.chars().all(plain) {
+        return name.to_owned();
+    }
+    let twice = |c| std::iter::repeat_n(c, if is_quote(c) { 2 } else { 1 });
+    format!("\"{}\"", name.chars().flat_map(twice).collect::<String>())
 }

@@ -70,11 +70,14 @@ impl World {
         pick("agent", name, &wanted, &names, |ix| self.agent_key(*ix))
     }
 
-    /// One session by identity, a unique beginning of it, or the name of its agent.
+    /// One session by `runtime/identity`, identity, a unique beginning of it, or the name of its agent.
     ///
     /// # Errors
     /// When nothing, or more than one thing, has that name.
     pub fn session_named(&self, name: &str) -> Result<Ix<Session>, Reason> {
+        if let Some(ix) = name.split_once('/').and_then(|(runtime, id)| self.session(runtime, id)) {
+            return Ok(ix);
+        }
         let wanted = name.trim_start_matches('#').to_lowercase();
         let names: Vec<(String, Ix<Session>)> = self.sessions.iter().map(|(ix, s)| (s.id.to_lowercase(), ix)).collect();
         let refused = match pick("session", name, &wanted, &names, |ix| self.sessions[*ix].short()) {

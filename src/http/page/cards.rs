@@ -9,7 +9,7 @@ use crate::core::message::Content;
 use crate::core::policy::Severity;
 use crate::core::time::Ts;
 use crate::courier::draw;
-use crate::render::{escape_html, html};
+use crate::render::{Reader, Words, escape_html, html};
 use crate::store::FeedRow;
 
 /// A card as the page gets it.
@@ -38,22 +38,29 @@ pub fn split(door: &Shared, visitor: &Visitor, rows: Vec<FeedRow>, most: usize) 
     (needs, others.iter().take(most).map(|row| draw(door, visitor, row)).collect())
 }
 
-/// Draws one card.
+/// Draws one card of the feed.
 pub fn draw(door: &Shared, visitor: &Visitor, row: &FeedRow) -> Drawn {
+    draw_in("", door, visitor, row)
+}
+
+/// Draws one card in a place whose name tells it from the same card elsewhere on the page.
+pub fn draw_in(place: &str, door: &Shared, visitor: &Visitor, row: &FeedRow) -> Drawn {
     let FeedRow { copy, card, changed } = row;
     let policy = door.progress.policy.borrow().clone();
     let now = door.sources.now();
-    let out = draw::outgoing(&policy, &door.tokens, copy, card, now);
+    let reader = Reader { whole: copy.whole, ..visitor.reader() };
+    let out = draw::outgoing_to(&reader, &policy, &door.tokens, (copy, card), now);
     let title = crate::render::markup::text_of(&out.doc.title);
     let (needs, due) = waits(card);
     let mut body = format!(
-        "<article id=\"card-{0}\" class=\"card {1}\" data-copy=\"{0}\" data-changed=\"{2}\" data-due=\"{3}\" tabindex=\"0\" aria-labelledby=\"title-{0}\">",
+        "<article id=\"{4}card-{0}\" class=\"card {1}\" data-copy=\"{0}\" data-changed=\"{2}\" data-due=\"{3}\" tabindex=\"0\" aria-labelledby=\"{4}title-{0}\">",
         copy.number,
         classes(card, needs),
         changed,
         due.map_or_else(String::new, |due| due.0.to_string()),
+        place,
     );
-    body.push_str(&html(&out.doc).replacen("<h3>", &format!("<h3 id=\"title-{}\">", copy.number), 1));
+    body.push_str(&html(&out.doc).replacen("<h3>", &format!("<h3 id=\"{place}title-{}\">", copy.number), 1));
     if let Some(picture) = &out.picture {
         body.push_str(&picture.svg());
     }
@@ -72,9 +79,10 @@ pub fn draw(door: &Shared, visitor: &Visitor, row: &FeedRow) -> Drawn {
     }
     let at = card.updated.rfc3339();
     body.push_str(&format!(
-        "<footer><a href=\"/card/{}\"><time datetime=\"{at}\">{}</time></a></footer></article>",
+        "<footer><a href=\"/card/{}\" data-detail><time datetime=\"{at}\">{}</time><span class=\"sr\"> {}</span></a></footer></article>",
         copy.number,
         escape_html(&super::html::clock(card.updated, &visitor.tz)),
+        escape_html(Words::of(visitor.lang).get("page.detail")),
     ));
     Drawn { copy: copy.number, changed: *changed, needs, due, title, html: body }
 }

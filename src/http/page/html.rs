@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use axum::response::Html;
 use include_dir::Dir;
 use minijinja::value::{Serde, Value};
@@ -12,23 +12,38 @@ use serde::Serialize;
 use super::super::Shared;
 use super::assets::VERSION;
 use super::cards::Drawn;
-use super::session::Visitor;
+use super::detail::Detail;
+use super::session::{self, Visitor};
 use super::stream::Summary;
 use crate::core::message::ButtonStyle;
 use crate::core::policy::Lang;
+use crate::core::reason::Reason;
 use crate::core::text;
 use crate::core::time::{Ts, zone};
-use crate::render::{FILES, Words, escape_html};
+use crate::render::{FILES, RENDERER, Words, add_filters, escape_html};
 
 /// Views of the bottom bar: address, key of the word, sign.
 const VIEWS: [(&str, &str, &str); 4] =
     [("/", "feed", "🔔"), ("/agents", "agents", "🤖"), ("/cost", "cost", "💰"), ("/more", "more", "⋯")];
 
-static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+/// Which view of the bar another one belongs to.
+fn tab(view: &str) -> &str {
+    if VIEWS.iter().any(|(_, key, _)| *key == view) { view } else { "more" }
+}
+
+static EN: LazyLock<Environment<'static>> = LazyLock::new(|| templates(Lang::En));
+static ES: LazyLock<Environment<'static>> = LazyLock::new(|| templates(Lang::Es));
+
+fn templates(lang: Lang) -> Environment<'static> {
     let mut env = Environment::new();
     env.set_auto_escape_callback(|_| AutoEscape::Html);
     env.set_formatter(visible);
+    add_filters(&mut env, lang);
+    env.add_global("w", Value::from(Serde(&Words::of(lang).0)));
+    env.add_global("lang", lang.as_str());
+    env.add_global("version", VERSION.as_str());
     env.add_filter("raw", |html: String| Value::from_safe_string(html));
+    env.add_filter("address", |parts: Vec<String>| Value::from_safe_string(address(&parts)));
     env.add_filter("exact", |text: &str| Value::from_safe_string(escape_html(text)));
     let files = FILES.get_dir("web").into_iter().flat_map(Dir::files);
     for file in files.filter(|f| f.path().extension().is_some_and(|e| e == "html")) {
@@ -37,7 +52,34 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         env.add_template(name, text).unwrap_or_else(|e| panic!("web/{name}.html: {e}"));
     }
     env
-});
+}
+
+/// An address of our own, from what stands between its slashes. Names of others are hostile: whatever is not a letter,
+/// a digit or one of a few signs is written as bytes; a slash within a name stays one.
+pub fn address(parts: &[String]) -> String {
+    let mut out = String::new();
+    for part in parts {
+        out.push('/');
+        for byte in part.bytes() {
+            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'/') {
+                out.push(char::from(byte));
+            } else {
+                out.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
+    out
+}
+
+/// Whether a request asks for just this kind of answer.
+pub fn accepts(headers: &HeaderMap, kind: &str) -> bool {
+    headers.get(header::ACCEPT).is_some_and(|accept| accept == kind)
+}
+
+/// A reason in one sentence, for whoever looks.
+pub fn sentence(door: &Shared, visitor: &Visitor, reason: &Reason) -> String {
+    RENDERER.sentence(reason, &visitor.reader(), door.sources.now())
+}
 
 /// Writes a value with its hidden characters made visible; `exact` is for what is sent back, not read.
 fn visible(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
@@ -60,23 +102,36 @@ pub struct FeedView {
     pub since: u64,
 }
 
-/// A whole page.
-pub fn page(visitor: &Visitor, view: &str, content: &impl Serialize) -> Html<String> {
-    let words = Value::from(Serde(&Words::of(visitor.lang).0));
-    let shared = context! {
-        view, w => words, v => Value::from(Serde(content)), lang => visitor.lang.as_str(), person => visitor.person.as_str(),
-        csrf => visitor.csrf.as_str(), version => VERSION.as_str(), base => "layout", push => visitor.push.as_str(),
-        views => VIEWS.map(|(href, key, icon)| context! { href, key, icon }),
+/// A whole page, with the detail of what is selected in it.
+pub fn page(
+    door: &Shared,
+    visitor: &Visitor,
+    view: &str,
+    content: &impl Serialize,
+    detail: Option<&Detail>,
+) -> Html<String> {
+    let other = Lang::ALL.into_iter().find(|lang| *lang != visitor.lang).unwrap_or_default();
+    let context = context! {
+        base => "layout", tab => tab(view), csrf => visitor.csrf.as_str(), push => visitor.push.as_str(),
+        person => visitor.person.as_str(), other => other.as_str(), d => detail.map(|detail| Value::from(Serde(detail))),
+        views => VIEWS.map(|(href, key, icon)| context! { href, key, icon }), ..seen(door, visitor, view, content)
     };
-    render(view, shared)
+    render(visitor.lang, view, context)
 }
 
 /// Only what a view holds, for refreshing it in place.
-pub fn fragment(visitor: &Visitor, view: &str, content: &impl Serialize) -> Html<String> {
-    let words = Value::from(Serde(&Words::of(visitor.lang).0));
-    let shared =
-        context! { view, w => words, v => Value::from(Serde(content)), lang => visitor.lang.as_str(), base => "bare" };
-    render(view, shared)
+pub fn fragment(door: &Shared, visitor: &Visitor, view: &str, content: &impl Serialize) -> Html<String> {
+    render(visitor.lang, view, context! { base => "bare", d => (), ..seen(door, visitor, view, content) })
+}
+
+/// Only a detail, for showing it beside a list.
+pub fn detail(door: &Shared, visitor: &Visitor, detail: &Detail) -> Html<String> {
+    let content = context! { d => Value::from(Serde(detail)) };
+    render(visitor.lang, "detail", context! { ..content, ..seen(door, visitor, "detail", &()) })
+}
+
+fn seen(door: &Shared, visitor: &Visitor, view: &str, content: &impl Serialize) -> Value {
+    context! { view, v => Value::from(Serde(content)), now => door.sources.now().0, tz => visitor.tz.as_str() }
 }
 
 /// The page for whoever is not signed in.
@@ -86,13 +141,14 @@ pub fn sign_in(door: &Shared, headers: &HeaderMap) -> Html<String> {
 
 /// A page for whoever comes without a session, in a language that their browser asks for.
 pub fn alone(door: &Shared, headers: &HeaderMap, view: &str) -> Html<String> {
-    let lang = lang_of(door, headers);
-    let words = Value::from(Serde(&Words::of(lang).0));
-    render(view, context! { view, w => words, lang => lang.as_str(), version => VERSION.as_str() })
+    render(lang_of(door, headers), view, context! { view })
 }
 
-/// The language that a browser asks for.
+/// The language that was chosen in a browser, or that it asks for.
 pub fn lang_of(door: &Shared, headers: &HeaderMap) -> Lang {
+    if let Some(chosen) = session::chosen_lang(headers) {
+        return chosen;
+    }
     let accepts = headers.get("accept-language").and_then(|v| v.to_str().ok()).unwrap_or_default();
     let fallback = door.progress.policy.borrow().lang;
     let wanted = accepts.split(',').find_map(|part| {
@@ -110,8 +166,12 @@ pub const fn style_of(style: ButtonStyle) -> &'static str {
     }
 }
 
-fn render(name: &str, context: Value) -> Html<String> {
-    let rendered = TEMPLATES.get_template(name).and_then(|template| template.render(context));
+fn render(lang: Lang, name: &str, context: Value) -> Html<String> {
+    let templates = match lang {
+        Lang::En => &EN,
+        Lang::Es => &ES,
+    };
+    let rendered = templates.get_template(name).and_then(|template| template.render(context));
     Html(rendered.unwrap_or_else(|error| {
         tracing::error!(%error, view = name, "a view could not be drawn");
         "<!doctype html><title>sereno</title><p>This view could not be drawn; its error is in the log.".into()

@@ -5,8 +5,12 @@
 
 mod assets;
 mod cards;
+mod complete;
+mod control;
+mod detail;
 mod devices;
 mod html;
+mod look;
 mod mail;
 mod session;
 mod stream;
@@ -15,7 +19,7 @@ mod views;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
@@ -28,7 +32,6 @@ use crate::channel::tap;
 use crate::core::access::Actor;
 use crate::core::input::{Body, Invocation, Origin};
 use crate::engine::NewInput;
-use crate::render::{RENDERER, Reader};
 
 /// Cards that the feed shows at first, besides those that wait for somebody.
 const FEED: usize = 60;
@@ -45,11 +48,19 @@ pub fn routes() -> Router<Shared> {
         .route("/agents", get(views::agents))
         .route("/cost", get(views::cost))
         .route("/more", get(views::more))
-        .route("/card/{copy}", get(card))
+        .route("/sessions", get(views::sessions))
+        .route("/tasks", get(views::tasks))
+        .route("/alerts", get(views::alerts))
+        .route("/agent/{runtime}/{*id}", get(detail::agent))
+        .route("/session/{runtime}/{*id}", get(detail::session))
+        .route("/task/{*id}", get(detail::task))
+        .route("/alert/{code}", get(detail::alert))
+        .route("/more/{command}", get(detail::more))
+        .route("/card/{copy}", get(detail::card))
         .route("/c/{card}", get(find))
         .route("/stream", get(stream::stream))
         .route("/head", get(stream::head))
-        .route("/complete", get(views::complete))
+        .route("/complete", get(complete::complete))
         .route("/m", get(mail::landing))
         .route("/m/show", post(mail::show))
         .route("/m/act", post(mail::act))
@@ -92,30 +103,18 @@ async fn feed(State(door): State<Shared>, headers: HeaderMap) -> Result<Response
     let Some(visitor) = session::visitor(&door, &headers).await? else {
         return Ok(html::sign_in(&door, &headers).into_response());
     };
+    let view = feed_page(&door, &visitor, FEED).await?;
+    Ok(html::page(&door, &visitor, "feed", &view, None).into_response())
+}
+
+/// What the feed shows now: all that waits, and the first `most` of the others.
+async fn feed_page(door: &Shared, visitor: &Visitor, most: usize) -> Result<html::FeedView, Problem> {
     // Before the cards are read: what changes meanwhile is told again, and not missed.
     let since = *door.progress.committed.borrow();
     let rows = door.store.feed(&door.page.0, &visitor.person, LOOKED_AT).await?;
-    let head = stream::summary(&door, &visitor).await?;
-    let (needs, feed) = cards::split(&door, &visitor, rows, FEED);
-    let view = html::FeedView { needs, feed, head, since };
-    Ok(html::page(&visitor, "feed", &view).into_response())
-}
-
-/// `GET /card/{copy}`: one card at a stable address.
-async fn card(State(door): State<Shared>, headers: HeaderMap, Path(copy): Path<u64>) -> Result<Response, Problem> {
-    let Some(visitor) = session::visitor(&door, &headers).await? else {
-        return Ok(Redirect::to("/").into_response());
-    };
-    let since = *door.progress.committed.borrow();
-    let row = door.store.feed_one(&door.page.0, &visitor.person, copy).await?;
-    let row = row.ok_or_else(|| Problem::new(404, "There is no such card on your page."))?;
-    if headers.get("accept").is_some_and(|accept| accept == "text/x-card") {
-        return Ok(Html(cards::draw(&door, &visitor, &row).html).into_response());
-    }
-    let head = stream::summary(&door, &visitor).await?;
-    let feed = vec![cards::draw(&door, &visitor, &row)];
-    let view = html::FeedView { needs: Vec::new(), feed, head, since };
-    Ok(html::page(&visitor, "feed", &view).into_response())
+    let head = stream::summary(door, visitor).await?;
+    let (needs, feed) = cards::split(door, visitor, rows, most);
+    Ok(html::FeedView { needs, feed, head, since })
 }
 
 /// `GET /c/{card}`: where a card stands on the page of whoever looks; what other channels say of it leads here.
@@ -184,8 +183,7 @@ async fn answer(door: &Shared, visitor: &Visitor, invocation: Invocation) -> Res
     let invocation = door.tokens.sealed(invocation, door.sources.entropy.as_ref());
     let appended = door.log.append_one(NewInput::unkeyed(Body::Command(invocation))).await?;
     let reply = appended.reply.ok_or_else(|| Problem::new(500, "There is no answer."))?;
-    let reader = Reader { lang: visitor.lang, tz: visitor.tz.clone(), whole: true };
-    let text = RENDERER.sentence(&reply.reason, &reader, door.sources.now());
+    let text = html::sentence(door, visitor, &reply.reason);
     let status = if reply.refused { StatusCode::CONFLICT } else { StatusCode::OK };
     Ok((status, Json(Said { text, refused: reply.refused })).into_response())
 }

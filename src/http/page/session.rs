@@ -19,6 +19,7 @@ use crate::core::input::Body;
 use crate::core::policy::Lang;
 use crate::core::time::Span;
 use crate::engine::NewInput;
+use crate::render::Reader;
 
 /// How long a session lives.
 const SESSION_LIVES: Span = Span::days(30);
@@ -28,7 +29,7 @@ const SESSION_LIVES: Span = Span::days(30);
 pub struct Visitor {
     /// Their name in the configuration.
     pub person: String,
-    /// Their language.
+    /// Their language, or another one that they have chosen in this browser.
     pub lang: Lang,
     /// Their zone.
     pub tz: String,
@@ -38,6 +39,13 @@ pub struct Visitor {
     pub session: String,
     /// Our key, with which a device there subscribes to notifications.
     pub push: String,
+}
+
+impl Visitor {
+    /// How texts are written for them.
+    pub fn reader(&self) -> Reader {
+        Reader { lang: self.lang, tz: self.tz.clone(), whole: true }
+    }
 }
 
 /// A visitor whose request may change something: it came from our own page.
@@ -75,6 +83,12 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .find_map(|(have, value)| (have == name).then_some(value))
 }
 
+/// The language that was chosen in a browser. It is nobody's secret, and the page's script sets it.
+pub(super) fn chosen_lang(headers: &HeaderMap) -> Option<Lang> {
+    let chosen = cookie(headers, "sereno-lang")?;
+    Lang::ALL.into_iter().find(|lang| lang.as_str() == chosen)
+}
+
 /// Whoever looks, if they have a living session and are still in the configuration.
 pub async fn visitor(door: &Shared, headers: &HeaderMap) -> Result<Option<Visitor>, Problem> {
     let Some(token) = cookie(headers, cookie_name(door)).filter(|t| t.len() == 64) else {
@@ -87,7 +101,7 @@ pub async fn visitor(door: &Shared, headers: &HeaderMap) -> Result<Option<Visito
     let policy = door.progress.policy.borrow().clone();
     Ok(policy.people.get(&name).map(|person| Visitor {
         person: name.clone(),
-        lang: person.lang,
+        lang: chosen_lang(headers).unwrap_or(person.lang),
         tz: person.tz.clone(),
         csrf: csrf(token),
         session,

@@ -16,18 +16,22 @@ use super::super::Shared;
 use super::super::problem::Problem;
 use super::cards;
 use super::session::{self, Visitor};
+use super::views::may_see;
 use crate::channel::web::Changed;
 use crate::core::message::Content;
 use crate::core::money::Micros;
 use crate::core::status::Status;
+use crate::core::text::{clip, one_line};
 use crate::core::time::{Span, Ts, zone};
-use crate::render::Words;
+use crate::render::{Words, span};
 use crate::stop::Stop;
 
 /// Cards that are caught up on at once.
 const CATCH_UP: i64 = 200;
 /// The head is sent at most this often.
 const HEAD_EVERY: Span = Span::secs(1);
+/// Agents that were not heard of for longer do not count.
+const LATELY: Span = Span::days(2);
 /// An event is sent at least this often: a page that hears nothing for longer connects anew.
 const ALIVE: Duration = Duration::from_secs(15);
 
@@ -67,13 +71,21 @@ pub async fn summary(door: &Shared, visitor: &Visitor) -> Result<Summary, Proble
         1 => parts.push(words.get("page.needs_one").to_owned()),
         n => parts.push(fill("page.needs_many", n)),
     }
-    if alerts > 0 {
-        parts.push(format!("{alerts} {}", words.get("page.alerts_open")));
+    match alerts {
+        0 => {}
+        1 => parts.push(words.get("page.alerts_one").to_owned()),
+        n => parts.push(format!("{n} {}", words.get("page.alerts_open"))),
     }
     let mood = if !parts.is_empty() {
         "busy"
     } else if silent > 0 {
-        parts.push(format!("{}: {}", words.get("page.cannot_tell"), fill("page.silent_agents", silent)));
+        let who = match who_is_silent(door, visitor).await? {
+            Some((name, since)) if silent == 1 => {
+                words.get("page.silent_one").replacen("{}", &name, 1).replacen("{}", &since, 1)
+            }
+            _ => fill("page.silent_agents", silent),
+        };
+        parts.push(format!("{}: {who}", words.get("page.cannot_tell")));
         "unsure"
     } else {
         parts.push(words.get("page.quiet").to_owned());
@@ -82,6 +94,16 @@ pub async fn summary(door: &Shared, visitor: &Visitor) -> Result<Summary, Proble
     parts.push(fill("page.agents_count", agents));
     parts.push(format!("{today} {}", words.get("page.today")));
     Ok(Summary { sentence: parts.join(" · "), waiting, mood })
+}
+
+/// The agent that has been silent longest, and for how long.
+async fn who_is_silent(door: &Shared, visitor: &Visitor) -> Result<Option<(String, String)>, Problem> {
+    let now = door.sources.now();
+    let policy = door.progress.policy.borrow().clone();
+    let rows = door.store.agents(now.minus(LATELY), super::LOOKED_AT).await?;
+    let silent = rows.into_iter().filter(|row| row.status == Status::Silent && may_see(&policy, visitor, row));
+    let longest = silent.min_by_key(|row| row.last_seen);
+    Ok(longest.map(|row| (clip(&one_line(&row.who.name), 40), span(now.since(row.last_seen).0))))
 }
 
 /// What the sentence is about.
@@ -95,7 +117,7 @@ struct Figures {
 /// The figures of all that the visitor may see. Who sees a part has the cards of that part on their page.
 async fn figures(door: &Shared, visitor: &Visitor) -> Result<Figures, Problem> {
     let now = door.sources.now();
-    let since = now.minus(Span::days(2));
+    let since = now.minus(LATELY);
     let from = zone(&visitor.tz).map_or(now, |zone| now.start_of_day(&zone));
     let policy = door.progress.policy.borrow().clone();
     if policy.is_unbounded(&visitor.person) {
@@ -104,7 +126,7 @@ async fn figures(door: &Shared, visitor: &Visitor) -> Result<Figures, Problem> {
         return Ok(Figures { counts, waiting, alerts, today });
     }
     let mut mine = door.store.agents(since, super::LOOKED_AT).await?;
-    mine.retain(|row| super::views::may_see(&policy, visitor, row));
+    mine.retain(|row| may_see(&policy, visitor, row));
     let keys: BTreeSet<String> = mine.iter().map(|row| format!("{}/{}", row.who.runtime, row.who.id)).collect();
     let costs = door.store.costs(from).await?.into_iter().filter(|row| keys.contains(&row.1));
     let mut counts = BTreeMap::<String, i64>::new();

@@ -1,25 +1,26 @@
-//! Views beside the feed: agents, cost, more; and what the command line offers.
+//! Views beside the feed: agents, cost, more, and the lists behind that.
+//!
+//! Each is a list in which something can be selected; what is selected is shown by [`super::detail`].
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::super::Shared;
 use super::super::problem::Problem;
 use super::html;
+use super::look::look_once;
 use super::session::{self, Visitor};
 use super::stream::{self, Summary};
 use crate::core::access::Ruling;
 use crate::core::calendar::{Unit, begins};
 use crate::core::chart::{Begin, Chart, Course, Each, Panel, Slice};
 use crate::core::command::CATALOGUE;
-use crate::core::message::{AgentRow, Who};
+use crate::core::message::{AgentRow, AlertsView, Content, SessionsView, TasksView};
 use crate::core::money::{self, Micros, Sums};
 use crate::core::policy::Policy;
 use crate::core::status::Status;
@@ -27,30 +28,57 @@ use crate::core::time::{Span, Ts, zone};
 use crate::render::chart;
 
 /// Agents that the view lists.
-const AGENTS: i64 = 500;
+pub(super) const AGENTS: i64 = 500;
 /// An agent that was not heard of for longer is not listed.
-const LISTED: Span = Span::days(2);
-
-/// Asked for in place: only what the view holds.
-fn is_fragment(headers: &HeaderMap) -> bool {
-    headers.get("accept").is_some_and(|accept| accept == "text/x-view")
-}
+pub(super) const LISTED: Span = Span::days(2);
 
 macro_rules! view {
-    ($door:expr, $headers:expr, $name:literal, |$visitor:ident| $content:expr) => {{
-        let Some($visitor) = session::visitor(&$door, &$headers).await? else {
+    ($door:expr, $headers:expr, $name:literal, $page:ident) => {{
+        let Some(visitor) = session::visitor(&$door, &$headers).await? else {
             return Ok(Redirect::to("/").into_response());
         };
-        let content = $content;
-        if is_fragment(&$headers) {
-            return Ok(html::fragment(&$visitor, $name, &content).into_response());
+        let content = $page(&$door, &visitor).await?;
+        // Asked for in place: only what the view holds.
+        if html::accepts(&$headers, "text/x-view") {
+            return Ok(html::fragment(&$door, &visitor, $name, &content).into_response());
         }
-        Ok(html::page(&$visitor, $name, &content).into_response())
+        Ok(html::page(&$door, &visitor, $name, &content, None).into_response())
     }};
 }
 
+/// `GET /agents`
+pub async fn agents(State(door): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    view!(door, headers, "agents", agents_page)
+}
+
+/// `GET /cost`
+pub async fn cost(State(door): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    view!(door, headers, "cost", cost_page)
+}
+
+/// `GET /more`
+pub async fn more(State(door): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    view!(door, headers, "more", more_page)
+}
+
+/// `GET /sessions`
+pub async fn sessions(State(door): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    view!(door, headers, "sessions", sessions_page)
+}
+
+/// `GET /tasks`
+pub async fn tasks(State(door): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    view!(door, headers, "tasks", tasks_page)
+}
+
+/// `GET /alerts`
+pub async fn alerts(State(door): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    view!(door, headers, "alerts", alerts_page)
+}
+
+/// Agents, worst first.
 #[derive(Serialize)]
-struct AgentsPage {
+pub(super) struct AgentsPage {
     head: Summary,
     /// How many there are in each state, as a drawing; empty when there are none.
     states: String,
@@ -62,32 +90,24 @@ struct AgentsPage {
 struct AgentLine {
     #[serde(flatten)]
     row: AgentRow,
-    icon: &'static str,
-    cost_text: Option<String>,
-    tokens_text: String,
-    seen: String,
     percent: Option<u32>,
-    handle: String,
 }
 
-/// `GET /agents`
-pub async fn agents(State(door): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
-    view!(door, headers, "agents", |visitor| {
-        let now = door.sources.now();
-        let mut rows = door.store.agents(now.minus(LISTED), AGENTS).await?;
-        let policy = door.progress.policy.borrow().clone();
-        rows.retain(|row| may_see(&policy, &visitor, row));
-        rows.sort_by(|a, b| {
-            (a.status, std::cmp::Reverse(a.last_seen), &a.who.name).cmp(&(
-                b.status,
-                std::cmp::Reverse(b.last_seen),
-                &b.who.name,
-            ))
-        });
-        let states = states(&rows, &visitor);
-        let rows = rows.into_iter().map(|row| line(row, &visitor)).collect();
-        AgentsPage { head: stream::summary(&door, &visitor).await?, states, rows }
-    })
+pub(super) async fn agents_page(door: &Shared, visitor: &Visitor) -> Result<AgentsPage, Problem> {
+    let now = door.sources.now();
+    let mut rows = door.store.agents(now.minus(LISTED), AGENTS).await?;
+    let policy = door.progress.policy.borrow().clone();
+    rows.retain(|row| may_see(&policy, visitor, row));
+    rows.sort_by(|a, b| {
+        (a.status, std::cmp::Reverse(a.last_seen), &a.who.name).cmp(&(
+            b.status,
+            std::cmp::Reverse(b.last_seen),
+            &b.who.name,
+        ))
+    });
+    let states = states(&rows, visitor);
+    let rows = rows.into_iter().map(line).collect();
+    Ok(AgentsPage { head: stream::summary(door, visitor).await?, states, rows })
 }
 
 fn states(rows: &[AgentRow], visitor: &Visitor) -> String {
@@ -107,21 +127,14 @@ pub(super) fn may_see(policy: &Policy, visitor: &Visitor, row: &AgentRow) -> boo
     rights.zip(spec).is_some_and(|(rights, spec)| rights.on(spec, &target) == Ruling::Allowed)
 }
 
-fn line(row: AgentRow, visitor: &Visitor) -> AgentLine {
+fn line(row: AgentRow) -> AgentLine {
     let step = row.step.as_ref().and_then(|s| Some((s.index?, s.of.filter(|of| *of > 0)?)));
-    AgentLine {
-        icon: row.status.icon(),
-        cost_text: row.cost.map(|cost| cost.to_string()),
-        tokens_text: row.tokens.to_string(),
-        seen: html::clock(row.last_seen, &visitor.tz),
-        percent: step.map(|(index, of)| (index * 100 / of).min(100)),
-        handle: crate::core::command::quoted(&format!("{}/{}", row.who.runtime, row.who.id)),
-        row,
-    }
+    AgentLine { percent: step.map(|(index, of)| (index * 100 / of).min(100)), row }
 }
 
+/// What today has cost.
 #[derive(Serialize)]
-struct CostPage {
+pub(super) struct CostPage {
     head: Summary,
     total: String,
     /// The day as a drawing; empty when it has cost nothing.
@@ -147,36 +160,33 @@ struct CostLine {
 
 type CostRow = (Ts, String, String, String, Sums);
 
-/// `GET /cost`
-pub async fn cost(State(door): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
-    view!(door, headers, "cost", |visitor| {
-        let now = door.sources.now();
-        let zone = zone(&visitor.tz).map_err(|e| Problem::new(500, e))?;
-        let mut rows = door.store.costs(now.start_of_day(&zone)).await?;
-        let policy = door.progress.policy.borrow().clone();
-        let agents = door.store.agents(now.minus(LISTED), AGENTS).await?.into_iter();
-        let names: BTreeMap<String, String> = agents
-            .filter(|row| may_see(&policy, &visitor, row))
-            .map(|row| (format!("{}/{}", row.who.runtime, row.who.id), row.who.name))
-            .collect();
-        if !policy.is_unbounded(&visitor.person) {
-            rows.retain(|row| names.contains_key(&row.1));
-        }
-        let mut total = Sums::default();
-        for row in &rows {
-            total += row.4;
-        }
-        let by_model = group("model", &rows, |row| policy.price_of(&row.2).family.to_owned());
-        let by_agent = group("agent", &rows, |row| names.get(&row.1).cloned().unwrap_or_else(|| row.1.clone()));
-        let by_task = group("task", &rows, |row| if row.3.is_empty() { "—".into() } else { row.3.clone() });
-        CostPage {
-            head: stream::summary(&door, &visitor).await?,
-            total: total.cost.to_string(),
-            day: day(&rows, (now, &zone), total.cost, &visitor),
-            groups: vec![by_model, by_agent, by_task],
-            unpriced: total.unpriced,
-            calls: total.calls,
-        }
+pub(super) async fn cost_page(door: &Shared, visitor: &Visitor) -> Result<CostPage, Problem> {
+    let now = door.sources.now();
+    let zone = zone(&visitor.tz).map_err(|e| Problem::new(500, e))?;
+    let mut rows = door.store.costs(now.start_of_day(&zone)).await?;
+    let policy = door.progress.policy.borrow().clone();
+    let agents = door.store.agents(now.minus(LISTED), AGENTS).await?.into_iter();
+    let names: BTreeMap<String, String> = agents
+        .filter(|row| may_see(&policy, visitor, row))
+        .map(|row| (format!("{}/{}", row.who.runtime, row.who.id), row.who.name))
+        .collect();
+    if !policy.is_unbounded(&visitor.person) {
+        rows.retain(|row| names.contains_key(&row.1));
+    }
+    let mut total = Sums::default();
+    for row in &rows {
+        total += row.4;
+    }
+    let by_model = group("model", &rows, |row| policy.price_of(&row.2).family.to_owned());
+    let by_agent = group("agent", &rows, |row| names.get(&row.1).cloned().unwrap_or_else(|| row.1.clone()));
+    let by_task = group("task", &rows, |row| if row.3.is_empty() { "—".into() } else { row.3.clone() });
+    Ok(CostPage {
+        head: stream::summary(door, visitor).await?,
+        total: total.cost.to_string(),
+        day: day(&rows, (now, &zone), total.cost, visitor),
+        groups: vec![by_model, by_agent, by_task],
+        unpriced: total.unpriced,
+        calls: total.calls,
     })
 }
 
@@ -222,52 +232,78 @@ fn day(rows: &[CostRow], (now, zone): (Ts, &TimeZone), total: Micros, visitor: &
     if total > Micros(0) { chart::picture(&chart, visitor.lang, &visitor.tz).svg() } else { String::new() }
 }
 
+/// What `/more` leads to: the command, the key of the word, and whether it is a list with a view of its own.
+pub(super) const LINKS: [(&str, &str, bool); 14] = [
+    ("status", "status", false),
+    ("sessions", "sessions", true),
+    ("tasks", "tasks", true),
+    ("alerts", "alerts", true),
+    ("approvals", "decide_now", false),
+    ("health", "health", false),
+    ("errors", "errors", false),
+    ("events", "events", false),
+    ("budget", "budget", false),
+    ("digest", "digest", false),
+    ("people", "people", false),
+    ("audit", "audit", false),
+    ("settings", "settings", false),
+    ("help", "help", false),
+];
+
+/// What else there is to see.
 #[derive(Serialize)]
-struct MorePage {
+pub(super) struct MorePage {
     head: Summary,
-    person: String,
+    links: Vec<Link>,
 }
 
-/// `GET /more`
-pub async fn more(State(door): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
-    view!(door, headers, "more", |visitor| {
-        MorePage { head: stream::summary(&door, &visitor).await?, person: visitor.person.clone() }
-    })
+#[derive(Serialize)]
+struct Link {
+    href: String,
+    word: &'static str,
+    command: &'static str,
+    /// It leads to a list, and not to a detail beside this one.
+    list: bool,
 }
 
-/// `GET /complete`: what the command line offers, from the catalogue and from what there is.
-pub async fn complete(State(door): State<Shared>, headers: HeaderMap) -> Result<Json<Value>, Problem> {
-    let visitor = session::visitor(&door, &headers).await?.ok_or_else(Problem::unauthorized)?;
-    let now = door.sources.now();
-    let policy = door.progress.policy.borrow().clone();
-    let rights = policy.rights_of(&visitor.person);
-    let commands = CATALOGUE.listed().filter(|spec| rights.as_ref().is_some_and(|rights| rights.somewhere(spec)));
-    let commands: Vec<Value> = commands
-        .map(|spec| {
-            let texts = spec.texts(visitor.lang);
-            let kinds: Vec<String> = spec.args.iter().map(|arg| format!("{:?}", arg.kind).to_lowercase()).collect();
-            json!({ "name": spec.name, "aliases": spec.aliases, "usage": texts.usage, "summary": texts.summary, "args": kinds })
-        })
-        .collect();
-    let mut agents = door.store.agents(now.minus(LISTED), AGENTS).await?;
-    let mut tasks = door.store.tasks(100).await?;
-    let mut sessions = door.store.sessions(50).await?;
-    let mut alerts = door.store.alerts(50).await?;
-    if !policy.is_unbounded(&visitor.person) {
-        agents.retain(|row| may_see(&policy, &visitor, row));
-        let mine = |who: &Who| agents.iter().any(|row| (&row.who.runtime, &row.who.id) == (&who.runtime, &who.id));
-        sessions.retain(|row| mine(&row.agent));
-        // Whose tasks and alerts are is not known here; whoever sees a part writes them out.
-        tasks.clear();
-        alerts.clear();
-    }
-    let open: Vec<String> = alerts.iter().filter(|a| a.is_open()).map(crate::core::alert::Alert::code).collect();
-    let ids = |row: AgentRow| json!({ "id": crate::core::command::quoted(&row.who.id), "name": row.who.name });
-    Ok(Json(json!({
-        "commands": commands,
-        "agent": agents.into_iter().map(ids).collect::<Vec<_>>(),
-        "task": tasks.into_iter().map(|t| json!({ "id": t.label.id, "name": t.label.title })).collect::<Vec<_>>(),
-        "session": sessions.into_iter().map(|s| json!({ "id": s.short, "name": s.agent.name })).collect::<Vec<_>>(),
-        "alert": open.into_iter().map(|code| json!({ "id": code })).collect::<Vec<_>>(),
-    })))
+pub(super) async fn more_page(door: &Shared, visitor: &Visitor) -> Result<MorePage, Problem> {
+    let rights = door.progress.policy.borrow().rights_of(&visitor.person);
+    let may =
+        |name: &str| rights.as_ref().zip(CATALOGUE.find(name)).is_some_and(|(rights, spec)| rights.somewhere(spec));
+    let links = LINKS.into_iter().filter(|(command, ..)| may(command)).map(|(command, word, list)| Link {
+        href: if list { format!("/{command}") } else { format!("/more/{command}") },
+        word,
+        command,
+        list,
+    });
+    Ok(MorePage { head: stream::summary(door, visitor).await?, links: links.collect() })
+}
+
+/// A list as the fold tells it.
+#[derive(Serialize)]
+pub(super) struct ListPage<T> {
+    head: Summary,
+    list: T,
+}
+
+macro_rules! list {
+    ($(#[$doc:meta] $page:ident $line:literal $kind:ident $view:ident)*) => {$(
+        #[$doc]
+        pub(super) async fn $page(door: &Shared, visitor: &Visitor) -> Result<ListPage<$view>, Problem> {
+            match look_once(door, visitor, $line.to_owned()).await? {
+                Ok(Content::$kind(list)) => Ok(ListPage { head: stream::summary(door, visitor).await?, list }),
+                Ok(_) => Err(Problem::new(500, "There is no answer.")),
+                Err(reason) => Err(Problem::new(403, html::sentence(door, visitor, &reason))),
+            }
+        }
+    )*};
+}
+
+list! {
+    /// Sessions, those that run first.
+    sessions_page "/sessions" Sessions SessionsView
+    /// Tasks, those that are open first.
+    tasks_page "/tasks" Tasks TasksView
+    /// Alerts, those that are open first.
+    alerts_page "/alerts" Alerts AlertsView
 }

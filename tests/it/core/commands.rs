@@ -350,3 +350,45 @@ fn a_person_is_known_by_the_account_and_by_nothing_else() {
     let text = sim.text("whoami", sereno::core::policy::Lang::En);
     assert!(text.contains("Account: 999") && !text.contains("victor"), "{text}");
 }
+
+#[test]
+fn the_value_of_a_key_may_be_in_quotes_and_a_session_has_a_name_without_doubt() {
+    let mut sim = fleet();
+    let agent = json!({"id": "night shift", "name": "Night"});
+    sim.event(json!({"type": "session.started", "agent": agent, "session": {"id": "n 1"}, "task": {"id": "OSINT-13"}}));
+    assert!(!sim.say("victor", "/timeline agent:\"fleet/night shift\"").refused);
+    assert!(!sim.say("victor", "/timeline session:\"fleet/n 1\"").refused);
+    assert!(!sim.say("victor", "/session \"fleet/n 1\"").refused);
+    assert!(sim.say("victor", "/session \"claude/n 1\"").refused, "it is of another runtime");
+    assert!(sim.say("victor", "/timeline \"agent:docs\"").refused, "a text in quotes is a name, and no key");
+}
+
+#[test]
+fn every_name_can_be_written_in_a_command() {
+    for id in [
+        "\"",
+        "say \"hi\" to all",
+        "“curly” \"\" both",
+        "two\nlines",
+        "why: not",
+        "for 30m",
+        "agent:docs",
+        "ends with \"",
+    ] {
+        let mut sim = fleet();
+        sim.event(json!({"type": "session.started", "agent": {"id": id}, "session": {"id": id}, "task": {"id": id}}));
+        let name = sereno::core::command::quoted(&format!("fleet/{id}"));
+        let task = sereno::core::command::quoted(id);
+        for line in [
+            format!("/session {name}"),
+            format!("/timeline agent:{name}"),
+            format!("/logs {name} 40"),
+            format!("/task {task}"),
+            format!("/pause {name}"),
+        ] {
+            let reply = sim.say("victor", &line);
+            assert!(!reply.refused, "{line}: {:?}", reply.reason);
+        }
+        assert_eq!(orders(&sim), [format!("pause {id}")]);
+    }
+}

@@ -31,12 +31,23 @@ async fn whoever_looks_after_a_part_sees_and_touches_that_part_only(db: Database
     let cards: Vec<String> = bea.cards(&scene).await.iter().map(crate::scene::Standing::text).collect();
     assert_eq!(cards.iter().filter(|text| text.contains("make web-1")).count(), 1, "{cards:?}");
     assert!(!cards.iter().any(|text| text.contains("make db-1")), "{cards:?}");
-    for (path, shown, hidden) in
-        [("/agents", "web-1", "db-1"), ("/head", "1 needs you", "2 need"), ("/complete", "web-1", "db-1")]
-    {
+    for (path, shown, hidden) in [
+        ("/agents", "web-1", "db-1"),
+        ("/head", "1 needs you", "2 need"),
+        ("/complete", "web-1", "db-1"),
+        ("/sessions", "web-1", "db-1"),
+        ("/agent/fleet/web-1", "make web-1", "db-1"),
+        ("/session/fleet/s-web-1", "web-1 asks", "db-1"),
+        ("/more/events", "web-1", "db-1"),
+    ] {
         let page = bea.reads(&scene, path).await;
         assert!(page.contains(shown) && !page.contains(hidden), "{path}: {page}");
     }
+    for path in ["/agent/fleet/db-1", "/session/fleet/s-db-1", "/more/people"] {
+        let (status, page) = bea.opens(&scene, path).await;
+        assert!(status == 403 && !page.contains("make db-1") && !page.contains("data-say"), "{path}: {status} {page}");
+    }
+    assert_eq!(bea.opens(&scene, "/agent/fleet/db-2").await.0, 404);
     let (status, said) = bea.says(&scene, "/pause db-1").await;
     assert_eq!(
         (status, said.as_str()),

@@ -64,9 +64,15 @@ impl Visitor {
 
     /// What stands at a path of the page, wherever it leads.
     pub async fn reads(&self, scene: &Scene, path: &str) -> String {
+        let (status, text) = self.opens(scene, path).await;
+        assert_eq!(status, 200, "{path}");
+        text
+    }
+
+    /// What comes of opening a path of the page: the status, and what stands there.
+    pub async fn opens(&self, scene: &Scene, path: &str) -> (u16, String) {
         let answer = scene.client.get(scene.url(path)).header("cookie", &self.cookie).send().await.unwrap();
-        assert_eq!(answer.status(), 200, "{path}");
-        answer.text().await.unwrap()
+        (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
     /// Asks for a code that makes another account theirs.

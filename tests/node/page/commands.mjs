@@ -54,8 +54,8 @@ test('agents and costs have views of their own', async () => {
   const rows = await ana.page.locator('table.costs').nth(1).locator('tbody tr').allInnerTexts();
   assert.deepEqual(rows.map((row) => row.split(/\s+/)), [['Architect', '$1.40', '76%'], ['Debugger', '$0.45', '24%']]);
   await ana.page.getByRole('link', { name: 'Agents', exact: true }).click();
-  await ana.page.locator('.agents li', { hasText: 'Debugger' }).getByRole('button').click();
-  await card(ana.page, 'agent').getByText('Debugger · waiting for you').waitFor();
+  await ana.page.locator('.agents li', { hasText: 'Debugger' }).getByRole('link').click();
+  await ana.page.locator('#detail').getByText('waiting for you').waitFor();
   await ana.page.getByRole('link', { name: '1 needs you' }).waitFor();
 });
 
@@ -109,6 +109,15 @@ test('the command line completes names, and then agents', async () => {
   await page.locator('#line').fill('');
   await page.keyboard.press('ArrowUp');
   assert.equal(await page.locator('#line').inputValue(), '/kill Debugger', 'what was typed before comes back');
+  await page.locator('#line').fill('/reassign OSINT-12 to:arch');
+  await until('what stands behind a key is completed', async () => (await options.allInnerTexts()).some((text) => text.includes('Architect')));
+  await page.keyboard.press('Tab');
+  assert.equal(await page.locator('#line').inputValue(), '/reassign OSINT-12 to:architect ');
+  await page.keyboard.press('Escape');
+  await page.reload();
+  await page.locator('#link.on').waitFor();
+  await page.locator('#line').press('ArrowUp');
+  assert.equal(await page.locator('#line').inputValue(), '/kill Debugger', 'also on another view');
   await page.locator('#line').fill('');
   await page.keyboard.press('Escape');
   await page.locator('#line').press('Escape');

@@ -142,7 +142,7 @@ test('two people who tap at once make one decision', async () => {
 test('after a restart the page connects again and catches up', async () => {
   for (const one of [ana, ben]) one.offline = true;
   await sereno.stop();
-  await ana.page.getByText(/^reconnecting, last update \d+ s$/).waitFor();
+  await ana.page.getByText(/^reconnecting, last update \d+ s ago$/).waitFor();
   await sereno.run();
   await sereno.report(question('Scout', 'curl https://example.org/data'));
   for (const one of [ana, ben]) {
