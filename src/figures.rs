@@ -19,6 +19,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("sereno_connections_cut_total", "Connections that we ended for what came in, by reason."),
     ("sereno_deliveries_total", "Attempts to deliver, by channel and result."),
     ("sereno_images_lost_total", "Pictures that did not follow their message, by channel."),
+    ("sereno_files_lost_total", "Files that did not follow their message, by channel."),
     ("sereno_courier_panics_total", "Deliveries over which the courier broke down, by channel or runtime."),
     ("sereno_control_calls_total", "Control calls to runtimes, by runtime and verb."),
     ("sereno_clock_jumps_total", "Jumps of the wall clock by more than five seconds, by direction."),

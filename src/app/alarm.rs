@@ -80,6 +80,7 @@ pub async fn tell(door: &Shared, reason: Reason) {
             target: to.target.clone(),
             doc,
             picture: None,
+            file: None,
             buttons: Vec::new(),
             silent: false,
             under: None,

@@ -34,6 +34,7 @@ use crate::core::message::ButtonStyle;
 use crate::core::policy::{ChannelPolicy, Lang, Severity};
 use crate::core::time::{Span, Ts};
 use crate::render::chart::{Ground, Picture};
+use crate::render::export::File;
 use crate::render::markup::Doc;
 
 /// UTF-16 units of a message's text on Telegram, counted after entities are parsed.
@@ -50,7 +51,7 @@ pub const SLACK_SCOPES: [(&str, &str); 8] = [
     ("commands", "hear /sereno"),
     ("chat:write", "send, edit and whisper"),
     ("chat:write.public", "send to public channels without being invited"),
-    ("files:write", "send pictures of charts"),
+    ("files:write", "send pictures of charts and exports"),
     ("im:write", "begin a conversation with somebody"),
     ("im:history", "hear what is written directly, and look whether a message has arrived"),
     ("app_mentions:read", "hear @sereno"),
@@ -87,7 +88,9 @@ pub fn carries(kind: &str) -> ChannelPolicy {
     // The page draws them itself.
     let images =
         kind == "web" || cfg!(feature = "charts") && matches!(kind, "telegram" | "slack" | "discord" | "email");
-    ChannelPolicy { kind: kind.into(), text_limit, edits, buttons, threads, asks, whispers, hears, images }
+    // There it is a link on the card.
+    let files = matches!(kind, "web" | "telegram" | "slack" | "discord" | "email");
+    ChannelPolicy { kind: kind.into(), text_limit, edits, buttons, threads, asks, whispers, hears, images, files }
 }
 
 /// Something to send, drawn for whoever reads it.
@@ -113,6 +116,8 @@ pub struct Outgoing {
     pub doc: Doc,
     /// Its picture, where the channel takes any.
     pub picture: Option<Picture>,
+    /// The file that it hands over, where the channel takes any; then it has no picture.
+    pub file: Option<File>,
     /// Its buttons, in order.
     pub buttons: Vec<DrawnButton>,
     /// It makes no sound.
@@ -352,12 +357,12 @@ pub trait Channel: Send + Sync {
     /// Changes a message that was sent before; `receipt` is what the platform called it.
     async fn edit(&self, out: &Outgoing, receipt: &str) -> Verdict;
 
-    /// Whether the picture of a message is sent after it, by [`Channel::follow`].
+    /// Whether the picture or the file of a message is sent after it, by [`Channel::follow`].
     fn follows(&self) -> bool {
         false
     }
 
-    /// Sends the picture of a message that was just sent, where it is no part of the message from the start; `receipt`
+    /// Sends the picture or the file of a message that was just sent, where it is no part of the message from the start; `receipt`
     /// is what the platform called the message. It is tried once: whatever becomes of it, the message stays sent.
     async fn follow(&self, out: &Outgoing, receipt: &str) -> Verdict {
         let _ = (out, receipt);

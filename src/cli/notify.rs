@@ -60,6 +60,7 @@ pub(crate) fn test(config: &Config, channel: &str, to: Option<String>) -> Done {
             target: target.clone(),
             doc: markup::parse("👋 sereno reaches you here.\n~ sent by `sereno notify test`"),
             picture: None,
+            file: None,
             buttons: Vec::new(),
             silent: false,
             under: None,

@@ -67,6 +67,8 @@ pub struct Authorized {
     pub channel: String,
     /// Which command.
     spec: &'static Spec,
+    /// Another one that must be allowed as well.
+    also: Option<&'static Spec>,
     /// What they may do, and where.
     rights: Rights,
 }
@@ -84,7 +86,7 @@ pub fn authorize(policy: &Policy, actor: &Actor, spec: &'static Spec) -> Result<
     if !rights.somewhere(spec) {
         return Err(missing(spec, &rights));
     }
-    let who = Authorized { person: person.to_owned(), role, channel: actor.channel.clone(), spec, rights };
+    let who = Authorized { person: person.to_owned(), role, channel: actor.channel.clone(), spec, also: None, rights };
     if spec.touches == Touches::Fleet {
         who.check(std::iter::empty())?;
     }
@@ -112,6 +114,21 @@ impl Authorized {
     /// Whether another command may be used by the same person, somewhere.
     pub fn may_use(&self, spec: &Spec) -> bool {
         self.rights.somewhere(spec)
+    }
+
+    /// The same person where they may use another command, too.
+    ///
+    /// # Errors
+    /// As [`authorize`], for the other command.
+    pub fn and(&self, spec: &'static Spec) -> Result<Self, Reason> {
+        if !self.rights.somewhere(spec) {
+            return Err(missing(spec, &self.rights));
+        }
+        let both = Self { also: Some(spec), ..self.clone() };
+        if spec.touches == Touches::Fleet {
+            both.check(std::iter::empty())?;
+        }
+        Ok(both)
     }
 
     /// Whether the command may be used on an agent.
@@ -170,6 +187,10 @@ impl Authorized {
     }
 
     fn ruling(&self, target: Option<Target<'_>>) -> Ruling {
-        target.map_or_else(|| self.rights.everywhere(self.spec), |target| self.rights.on(self.spec, &target))
+        let of = |spec| target.map_or_else(|| self.rights.everywhere(spec), |target| self.rights.on(spec, &target));
+        match (of(self.spec), self.also) {
+            (Ruling::Allowed, Some(also)) => of(also),
+            (ruling, _) => ruling,
+        }
     }
 }

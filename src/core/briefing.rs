@@ -18,6 +18,7 @@ use super::delivery::{Class, Draft, Subject};
 use super::message::{Content, DigestView};
 use super::money::Micros;
 use super::policy::{DigestSpec, Policy};
+use super::reason::Reason;
 use super::route::{Destination, expand};
 use super::schedule::Timer;
 use super::step::Fold;
@@ -165,7 +166,7 @@ impl Fold<'_> {
     }
 
     /// Tells a reader of what has ended since they were told last. When nothing has, or they can be reached nowhere,
-    /// nothing is told, and the next digest is about that time as well.
+    /// nothing is told, and the next digest is about that time as well. Whoever does not want it can still ask for it.
     fn tell_digest(&mut self, name: &str, spec: &DigestSpec, reader: &Reader) {
         let (Ok(on), Some(told)) = (zone(&reader.tz), self.w.briefings.told(name, &reader.key)) else { return };
         let (from, until) = (told.until, spec.period.began(self.at, &on));
@@ -173,6 +174,22 @@ impl Fold<'_> {
             return;
         }
         let view = self.w.digest_view(name, spec, reader, (from, until), false);
+        if self.w.wants_digest(&reader.key, name) {
+            self.send_digest(name, reader, &view);
+        } else {
+            let data = json!({ "to": reader.key, "reason": Reason::DigestOff });
+            self.audit("sereno", "digest.skipped", &format!("digest:{name}"), data);
+        }
+        let briefings = &mut self.w.briefings;
+        briefings.cut = briefings.cut.max(until);
+        if let Some(told) = briefings.told_mut(name, &reader.key) {
+            (told.until, told.missed, told.late) = (until, Micros(0), Micros(0));
+            told.last = Some(Box::new(view));
+        }
+    }
+
+    fn send_digest(&mut self, name: &str, reader: &Reader, view: &DigestView) {
+        let (from, until) = (view.from, view.until);
         let draft = Draft {
             subject: Subject::Nothing,
             content: Content::Digest(Box::new(view.clone())),
@@ -186,12 +203,6 @@ impl Fold<'_> {
         let card = self.send(draft, to);
         let data = json!({ "to": reader.key, "from": from.rfc3339(), "until": until.rfc3339(), "card": card });
         self.audit("sereno", "digest.told", &format!("digest:{name}"), data);
-        let briefings = &mut self.w.briefings;
-        briefings.cut = briefings.cut.max(until);
-        if let Some(told) = briefings.told_mut(name, &reader.key) {
-            (told.until, told.missed, told.late) = (until, Micros(0), Micros(0));
-            told.last = Some(Box::new(view));
-        }
     }
 
     /// Writes pages for the clocks of all readers and of budgets, and forgets those who have not been told anything for long.

@@ -4,6 +4,8 @@
 //! skips comes when it has jumped, and what it shows twice comes once, in order. The crate `cron` counts on civil
 //! time alone, as if there were no zones; no length of time is ever added to an instant. Reads no clock.
 
+mod hours;
+
 use std::collections::BTreeSet;
 use std::str::FromStr as _;
 
@@ -14,6 +16,8 @@ use jiff::{Timestamp, ToSpan as _};
 use serde::{Deserialize, Serialize};
 
 use super::time::Ts;
+
+pub use hours::Hours;
 
 /// One of the five fields.
 struct Field {

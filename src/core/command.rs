@@ -7,6 +7,7 @@
 mod act;
 mod catalogue;
 mod look;
+mod notify;
 mod own;
 mod parse;
 mod people;
@@ -70,6 +71,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("events", look::events),
     ("timeline", look::timeline),
     ("audit", look::audit),
+    ("export", look::export),
     ("settings", look::settings),
     ("alerts", look::alerts),
     ("approvals", look::approvals),
@@ -92,6 +94,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("outbox", act::outbox),
     ("link", own::link),
     ("login", own::login),
+    ("notify", notify::notify),
     ("people", people::people),
 ];
 

@@ -7,6 +7,7 @@
 
 mod dead;
 mod fallback;
+mod late;
 mod line;
 mod outcome;
 mod retry;
@@ -24,6 +25,7 @@ use super::time::{Span, Ts};
 use super::world::Task;
 
 pub use dead::{DeadBook, Which};
+pub(super) use fallback::FEW;
 pub use line::{Gate, Line, Shut};
 pub use outcome::{SendOutcome, SendResult};
 pub use retry::{Class, gate, jitter};
@@ -113,6 +115,9 @@ pub struct Copy {
     pub to: Destination,
     /// The whole text fits there.
     pub whole: bool,
+    /// Whoever reads there wants the first line only, where that is enough.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compact: bool,
     /// The version that was sent last; 0 before the first.
     pub sent: u32,
     /// What whoever reads there believes of the alert.
@@ -163,7 +168,8 @@ const REPLY_LIVES: Span = Span::mins(15);
 const ROW_LIVES: Span = Span::hours(24);
 
 impl Fold<'_> {
-    /// Makes a card and sends it where its labels lead. Returns its number and why it went where.
+    /// Makes a card and sends it where its labels lead, unless whoever is there chose not to be told of it now. Returns
+    /// its number and why it went where.
     pub fn tell(&mut self, draft: Draft, labels: &Labels, audience: Audience) -> (u64, Vec<Reason>) {
         let chosen = self.w.destinations(labels, audience);
         let mut why: Vec<Reason> =
@@ -171,8 +177,12 @@ impl Fold<'_> {
         if why.is_empty() {
             why.push(Reason::NobodyToTell);
         }
-        let to = chosen.into_iter().map(|(to, _)| (to, None)).collect();
-        (self.send(draft, to), why)
+        let mut sorted = self.w.sorted_draft(&draft, chosen.into_iter().map(|(to, _)| to).collect());
+        why.append(&mut sorted.why.clone());
+        let to = std::mem::take(&mut sorted.now);
+        let card = self.send(draft, to.into_iter().map(|to| (to, None)).collect());
+        self.keep(card, sorted);
+        (card, why)
     }
 
     /// Makes a card and sends it to `to`, each copy under its parent when it has one.
@@ -216,10 +226,12 @@ impl Fold<'_> {
         self.w.counters.copies += 1;
         let number = self.w.counters.copies;
         let limit = self.w.policy.channels.get(&to.channel).and_then(|c| c.text_limit);
+        let compact = self.w.wants_compact(&to);
         let copy = Copy {
             number,
             card,
             to,
+            compact,
             whole: limit.is_none_or(|limit| must_show + CARD_REST <= limit),
             sent: 0,
             told: None,
@@ -261,11 +273,18 @@ impl Fold<'_> {
 
     /// Marks that from its current version on the card tells this about its alert.
     pub fn mark_told(&mut self, number: u64, told: Told) {
-        if let Some(card) = self.w.cards.get_mut(&number)
-            && card.told_by(card.version) != Some(told)
-        {
-            card.told.push((card.version, told));
-            self.out.changed.cards.insert(number);
+        let Some(card) = self.w.cards.get_mut(&number) else { return };
+        if card.told_by(card.version) == Some(told) {
+            return;
+        }
+        card.told.push((card.version, told));
+        let copies = card.copies.clone();
+        self.out.changed.cards.insert(number);
+        // What was told with others in one message is judged by this, and not by the version.
+        for copy in copies {
+            if self.w.copies.get(&copy).is_some_and(|copy| copy.within.is_some()) {
+                self.emit(copy);
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod answers;
 mod digest;
+mod export;
 mod history;
 mod overview;
 mod people;
@@ -20,6 +21,7 @@ use super::status::Status;
 
 pub use answers::*;
 pub use digest::*;
+pub use export::*;
 pub use history::*;
 pub use overview::*;
 pub use people::*;
@@ -64,11 +66,13 @@ pub enum Content {
     Settings(SettingsView),
     Secret(SecretView),
     People(PeopleView),
+    Notify(NotifyView),
+    Export(ExportView),
 }
 
 impl Content {
     /// Every template's name, for the test that none is missing.
-    pub const NAMES: [&'static str; 33] = [
+    pub const NAMES: [&'static str; 35] = [
         "alert",
         "loop",
         "approval",
@@ -102,6 +106,8 @@ impl Content {
         "settings",
         "secret",
         "people",
+        "notify",
+        "export",
     ];
 
     /// The name of its template.
@@ -140,6 +146,18 @@ impl Content {
             Self::Settings(_) => "settings",
             Self::Secret(_) => "secret",
             Self::People(_) => "people",
+            Self::Notify(_) => "notify",
+            Self::Export(_) => "export",
+        }
+    }
+
+    /// What must stand behind the first line where that is all that is read: the name by which an alert is answered.
+    /// None where the first line is not enough.
+    pub fn in_one_line(&self) -> Option<&str> {
+        match self {
+            Self::Alert(view) | Self::Loop(view) => Some(&view.code),
+            Self::TaskCard(_) | Self::Completion(_) => Some(""),
+            _ => None,
         }
     }
 }

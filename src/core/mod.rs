@@ -11,6 +11,7 @@
 //! | [`chart`] | what a picture beside a message shows |
 //! | [`money`], [`time`], [`calendar`], [`text`], [`digest`], [`status`] | amounts, instants, schedules on civil time, hostile text, bindings, the vocabulary |
 //! | [`briefing`] | what digests tell, and until when each reader was told |
+//! | [`preference`] | what people want to be told, and what waits because of it |
 //! | [`audit`], [`reason`], [`signin`], [`policy`], [`schedule`], [`arena`] | proof, names for decisions, the page's sessions, the configuration as data, deadlines, a slab |
 //! | [`restore`] | what ends when a store is brought back from a copy |
 //! | [`step`], [`quarantine`] | the fold itself; what broke it and was put aside |
@@ -35,6 +36,7 @@ pub mod message;
 pub mod money;
 pub mod people;
 pub mod policy;
+pub mod preference;
 pub mod quarantine;
 pub mod reason;
 pub mod report;

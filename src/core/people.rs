@@ -207,6 +207,7 @@ impl Fold<'_> {
         let configured = self.w.configured().clone();
         self.w.policy = self.in_force(&configured);
         self.plan_digests();
+        self.reconsider_all();
     }
 
     /// Forgets codes, tries and tokens that are over.

@@ -126,6 +126,9 @@ pub struct ChannelPolicy {
     /// Whether a picture can go with a message.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub images: bool,
+    /// Whether a file can go with a message.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub files: bool,
 }
 
 const fn yes() -> bool {

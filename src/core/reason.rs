@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::policy::Severity;
 use super::time::Ts;
 
 /// Why something was done, held, dropped or refused.
@@ -48,6 +49,32 @@ pub enum Reason {
     },
     /// No route and no person is left to tell.
     NobodyToTell,
+    /// The person wants to hear of it when their quiet hours are over.
+    QuietHours {
+        /// Who.
+        person: String,
+        /// When they are over.
+        until: Ts,
+    },
+    /// The person does not want to hear of alerts below this.
+    BelowLevel {
+        /// Who.
+        person: String,
+        /// What they want to hear of at least.
+        level: Severity,
+    },
+    /// Whatever the person wants to hear of at least: nobody else would be told.
+    NobodyElse {
+        /// Who.
+        person: String,
+    },
+    /// Why this comes only now: nothing keeps it from the person any more.
+    SuppressionEnded {
+        /// When it would have come.
+        since: Ts,
+    },
+    /// The reader does not want the digest.
+    DigestOff,
     /// The channel took the message.
     Sent {
         /// Channel and target.
@@ -77,6 +104,13 @@ pub enum Reason {
     },
     /// The channel took the words of a message and not its picture, which is not sent again.
     ImageLost {
+        /// Channel and target.
+        to: String,
+        /// What went wrong, without any secret.
+        error: String,
+    },
+    /// The channel took the words of a message and not its file, which is not sent again.
+    FileLost {
         /// Channel and target.
         to: String,
         /// What went wrong, without any secret.

@@ -32,6 +32,8 @@ pub enum Timer {
     Forget,
     /// Digests may be due.
     Digests,
+    /// Somebody's quiet hours are over.
+    QuietEnds(String),
 }
 
 /// All deadlines, in time order; of the same instant, in the order in which they were set.

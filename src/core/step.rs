@@ -163,6 +163,7 @@ impl Fold<'_> {
             Timer::Fallback(copy) => self.patience_ends(copy),
             Timer::Forget => self.forget(),
             Timer::Digests => self.digests_due(),
+            Timer::QuietEnds(person) => self.reconsider(&person),
         }
     }
 
@@ -174,6 +175,7 @@ impl Fold<'_> {
         self.close_removed_rules();
         self.w.diary.begun.get_or_insert(self.at);
         self.plan_digests();
+        self.reconsider_all();
         let data = json!({
             "people": policy.people.keys().collect::<Vec<_>>(),
             "rules": policy.rules.iter().map(|r| &r.name).collect::<Vec<_>>(),

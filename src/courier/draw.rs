@@ -4,11 +4,13 @@ use crate::channel::token::{Token, Tokens};
 use crate::channel::{About, DrawnButton, Outgoing};
 use crate::core::command::CATALOGUE;
 use crate::core::delivery::{Card, Copy};
+use crate::core::message::Content;
 use crate::core::policy::Policy;
 use crate::core::time::Ts;
 use crate::render::chart::{self, Picture};
+use crate::render::export::{self, File};
 use crate::render::markup::{Block, Span};
-use crate::render::{RENDERER, Reader};
+use crate::render::{RENDERER, Reader, Words};
 
 /// Language and zone of whoever reads a copy.
 pub fn reader(policy: &Policy, copy: &Copy) -> Reader {
@@ -21,6 +23,13 @@ pub fn reader(policy: &Policy, copy: &Copy) -> Reader {
 fn picture(policy: &Policy, copy: &Copy, card: &Card, reader: &Reader) -> Option<Picture> {
     policy.channels.get(&copy.to.channel).filter(|channel| channel.images)?;
     Some(chart::picture(&card.content.chart()?, reader.lang, &reader.tz))
+}
+
+/// The file that a copy hands over, where its channel takes any.
+fn file(policy: &Policy, copy: &Copy, card: &Card, reader: &Reader) -> Option<File> {
+    let Content::Export(view) = &card.content else { return None };
+    policy.channels.get(&copy.to.channel).filter(|channel| channel.files)?;
+    Some(export::file(view, reader.lang))
 }
 
 /// What a copy says now, to whom it was sent.
@@ -44,9 +53,18 @@ pub fn outgoing_to(
         metrics::counter!("sereno_render_failures_total").increment(1);
         RENDERER.fallback(card.number, reader)
     });
+    if let Some(code) = card.content.in_one_line().filter(|_| copy.compact) {
+        doc.blocks.clear();
+        doc.title.extend((!code.is_empty()).then(|| Span::Text(format!(" · {code}"))));
+    }
     if let Some(remark) = &copy.remark {
         let text = RENDERER.sentence(remark, reader, now);
         doc.blocks.insert(0, Block::Note(vec![Span::Text(text)]));
+    }
+    let file = file(policy, copy, card, reader);
+    if matches!(card.content, Content::Export(_)) && file.is_none() {
+        let elsewhere = Words::of(reader.lang).get("export.elsewhere").to_owned();
+        doc.blocks.push(Block::Note(vec![Span::Text(elsewhere)]));
     }
     let buttons = card.buttons.iter().filter(|button| button.is_drawn(copy.whole)).map(|button| {
         let token = Token { copy: copy.number, button: button.number };
@@ -68,6 +86,7 @@ pub fn outgoing_to(
         target: copy.to.target.clone(),
         doc,
         picture: picture(policy, copy, card, reader),
+        file,
         buttons: buttons.collect(),
         silent: card.silent,
         under: None,

@@ -1,4 +1,4 @@
-//! Pictures that follow their message: sent once, in what is left of the lease, when the words have arrived.
+//! Pictures and files that follow their message: sent once, in what is left of the lease, when the words have arrived.
 //!
 //! Nothing of it holds back the message or those behind it. A picture that is lost is told with the outcome, logged and
 //! counted; after a crash between the two the message is sent again, and so is its picture.
@@ -30,7 +30,7 @@ impl Courier {
         (paces, leased_until): (&Paces, Ts),
     ) -> Option<String> {
         let SendResult::Sent { receipt } = result else { return None };
-        if out.picture.is_none() || copy.receipt.is_some() {
+        if out.picture.is_none() && out.file.is_none() || copy.receipt.is_some() {
             return None;
         }
         let channel = self.channels.get(via).filter(|channel| channel.follows())?;
@@ -56,8 +56,13 @@ impl Courier {
             Verdict::Gone(error) | Verdict::Rejected(error) | Verdict::Locked(error) => error,
             Verdict::Moved(_) | Verdict::EditLost => "its message is not there any more".to_owned(),
         };
-        tracing::warn!(channel = via, to = out.target, error, "a picture was lost");
-        metrics::counter!("sereno_images_lost_total", "channel" => via.to_owned()).increment(1);
+        if out.file.is_some() {
+            tracing::warn!(channel = via, to = out.target, error, "a file was lost");
+            metrics::counter!("sereno_files_lost_total", "channel" => via.to_owned()).increment(1);
+        } else {
+            tracing::warn!(channel = via, to = out.target, error, "a picture was lost");
+            metrics::counter!("sereno_images_lost_total", "channel" => via.to_owned()).increment(1);
+        }
         Some(error)
     }
 }

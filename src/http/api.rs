@@ -29,9 +29,10 @@ use super::{Shared, body};
 use crate::channel::token::hash;
 use crate::core::access::{Actor, Role};
 use crate::core::input::{Body as InputBody, Invocation};
+use crate::core::message::Content;
 use crate::core::policy::Lang;
 use crate::engine::NewInput;
-use crate::render::{RENDERER, Reader, plain};
+use crate::render::{RENDERER, Reader, export, plain};
 
 /// The channel through which API tokens act.
 pub const CHANNEL: &str = "api";
@@ -182,6 +183,28 @@ pub struct Outcome {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub content: Option<Value>,
+    /// The file that it hands over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<Handed>,
+}
+
+/// A file that a command hands over.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+pub struct Handed {
+    /// What it is called.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// The file that an answer hands over. It holds the rows, which need not stand in the data a second time.
+fn handed(content: Option<&mut Content>, lang: Lang) -> Option<Handed> {
+    let Some(Content::Export(view)) = content else { return None };
+    let file = export::file(view, lang);
+    view.rows.clear();
+    Some(Handed { name: file.name, media_type: file.mime.into(), text: file.text })
 }
 
 /// Says a command, as a person would in a chat.
@@ -216,10 +239,13 @@ pub async fn command(State(door): State<Shared>, headers: HeaderMap, body: Body)
         }
         None => RENDERER.sentence(&reply.reason, &reader, now),
     };
+    let mut content = reply.content;
+    let file = handed(content.as_deref_mut(), command.lang);
     Ok(Json(Outcome {
         refused: reply.refused,
         reason: serde_json::to_value(&reply.reason).unwrap_or_default(),
         text,
-        content: reply.content.and_then(|content| serde_json::to_value(content).ok()),
+        file,
+        content: content.and_then(|content| serde_json::to_value(content).ok()),
     }))
 }

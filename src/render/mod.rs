@@ -6,6 +6,7 @@
 
 pub mod chart;
 mod discord;
+pub mod export;
 mod filters;
 mod html;
 #[cfg(feature = "email")]

@@ -47,6 +47,23 @@ async fn at_work(db: Database) -> Scene {
     scene
 }
 
+async fn an_export_is_a_file_in_the_answer(db: Database) {
+    let scene = at_work(db).await;
+    let say = async |text: &str| {
+        let request = scene.client.post(scene.url("/v1/commands")).bearer_auth("reader-token-for-tests");
+        let answer = request.json(&json!({ "text": text })).send().await.unwrap();
+        answer.json::<Value>().await.unwrap()
+    };
+    let said = say("/export costs").await;
+    let file = &said["file"];
+    assert_eq!((&file["name"], &file["media_type"]), (&json!("sereno-costs-2026-11-20.csv"), &json!("text/csv")));
+    assert_eq!(file["text"].as_str().unwrap().lines().count(), 4, "{file}");
+    assert_eq!(said["content"]["rows"], json!([]), "they stand in the file");
+    assert!(say("/agents").await.get("file").is_none());
+    assert_eq!(say("/export audit").await["reason"]["code"], "role_missing");
+    scene.finish(&[]).await;
+}
+
 async fn every_row_is_on_exactly_one_page(db: Database) {
     let scene = at_work(db).await;
     let (mut ids, mut after) = (Vec::new(), String::new());
@@ -81,7 +98,7 @@ async fn every_row_is_on_exactly_one_page(db: Database) {
     drop_question(&scene).await;
     scene.finish(&[]).await;
 }
-on_both!(every_row_is_on_exactly_one_page);
+on_both!(an_export_is_a_file_in_the_answer, every_row_is_on_exactly_one_page);
 
 /// Nothing may be left open at the end.
 async fn drop_question(scene: &Scene) {

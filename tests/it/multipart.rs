@@ -37,6 +37,13 @@ pub fn picture(file: &Value) -> Vec<u8> {
     png
 }
 
+/// Name, kind and text of a file of a form.
+pub fn text(file: &Value) -> (String, String, String) {
+    let word = |key: &str| file[key].as_str().unwrap_or_default().to_owned();
+    let bytes = STANDARD.decode(file["bytes"].as_str().unwrap()).unwrap();
+    (word("filename"), word("kind"), String::from_utf8(bytes).unwrap())
+}
+
 /// Whether bytes are a picture of ours.
 pub fn checked(png: &[u8]) {
     let pixmap = tiny_skia::Pixmap::decode_png(png).expect("it is a PNG");

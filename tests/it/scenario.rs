@@ -6,6 +6,7 @@ mod control;
 mod everywhere;
 mod life;
 mod people;
+mod preferences;
 mod quarantine;
 mod trace;
 mod trouble;

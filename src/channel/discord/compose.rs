@@ -12,6 +12,7 @@ use crate::channel::{DISCORD_TEXT, DrawnButton, Outgoing, PICTURE};
 use crate::core::message::ButtonStyle;
 use crate::core::text::{clip, utf16_len};
 use crate::render::chart::Picture;
+use crate::render::export::File;
 use crate::render::markup::{Doc, text_of};
 use crate::render::{discord, discord_escape, plain};
 
@@ -84,6 +85,12 @@ pub fn pictured(mut form: Value, picture: &Picture) -> Value {
         embed["image"] = json!({ "url": format!("attachment://{PICTURE}") });
     }
     form["attachments"] = json!([{ "id": 0, "filename": PICTURE, "description": clip(&picture.alt, ALT) }]);
+    form
+}
+
+/// The form of a message with the file that it hands over.
+pub fn with_file(mut form: Value, file: &File) -> Value {
+    form["attachments"] = json!([{ "id": 0, "filename": file.name }]);
     form
 }
 

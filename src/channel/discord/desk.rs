@@ -15,7 +15,7 @@ use tokio::sync::{Mutex as Turn, Notify, OwnedMutexGuard};
 
 use super::compose::{PRIVATE, whisper};
 use super::receipt::Receipt;
-use super::rest::{Rest, number};
+use super::rest::{Named, Rest, number};
 use super::verdict::Trouble;
 use crate::channel::Offer;
 use crate::clock::within;
@@ -267,7 +267,7 @@ impl Desk {
         &self,
         receipt: &Receipt,
         form: &Value,
-        png: Option<Vec<u8>>,
+        file: Option<Named>,
     ) -> Option<Result<Value, Trouble>> {
         let open = {
             let private = self.private.lock().unwrap_or_else(PoisonError::into_inner);
@@ -275,7 +275,7 @@ impl Desk {
         };
         let route =
             Route::WebhookFollowupMessage { application_id: open.app, token: &open.token, message_id: receipt.message };
-        Some(self.rest.patch(route, form, png).await)
+        Some(self.rest.patch(route, form, file).await)
     }
 
     fn find(&self, id: &str) -> Option<Arc<Open>> {

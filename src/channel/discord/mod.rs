@@ -26,15 +26,17 @@ use serenity::http::{LightMethod, Route};
 use serenity::model::application::Interaction;
 use serenity::model::id::{ApplicationId, ChannelId};
 
-use self::compose::{drawn, pictured, posted, says};
+use self::compose::{drawn, pictured, posted, says, with_file};
 use self::desk::{Desk, receipt_of};
 use self::gateway::Gateway;
 use self::receipt::{Place, Receipt};
 use self::receive::{Ears, Said};
-use self::rest::{Rest, number};
+use self::rest::{Named, Rest, number};
 use self::verdict::Trouble;
 use super::exam::Exam;
-use super::{Channel, Inbox, Offer, Outgoing, Pace, Push, PushError, Pushed, Reception, Verdict, carries, painted};
+use super::{
+    Channel, Inbox, Offer, Outgoing, PICTURE, Pace, Push, PushError, Pushed, Reception, Verdict, carries, painted,
+};
 use crate::core::policy::ChannelPolicy;
 use crate::render::chart::Ground;
 
@@ -156,12 +158,12 @@ impl Discord {
         }
     }
 
-    async fn change(&self, receipt: &Receipt, form: &Value, png: Option<Vec<u8>>) -> Result<Value, Trouble> {
-        if let Some(corrected) = self.desk.correct(receipt, form, png.clone()).await {
+    async fn change(&self, receipt: &Receipt, form: &Value, file: Option<Named>) -> Result<Value, Trouble> {
+        if let Some(corrected) = self.desk.correct(receipt, form, file.clone()).await {
             return corrected;
         }
         let route = Route::ChannelMessage { channel_id: receipt.channel, message_id: receipt.message };
-        self.rest.patch(route, form, png).await
+        self.rest.patch(route, form, file).await
     }
 
     /// Whether what the Developer Portal says fits what the configuration says.
@@ -232,14 +234,19 @@ impl Channel for Discord {
         true
     }
 
-    /// Puts the picture into the message: a bot that may not attach files there has sent the words all the same.
+    /// Puts the picture or the file into the message: a bot that may not attach any there has sent the words all the same.
     async fn follow(&self, out: &Outgoing, receipt: &str) -> Verdict {
-        let (Some(known), Some(picture)) = (Receipt::parse(receipt), &out.picture) else { return Verdict::Unchanged };
-        let png = match painted(picture, Ground::Dark).await {
-            Ok(png) => png,
-            Err(verdict) => return verdict,
+        let Some(known) = Receipt::parse(receipt) else { return Verdict::Unchanged };
+        let full = drawn(out).full;
+        let (form, file) = match (&out.file, &out.picture) {
+            (Some(file), _) => (with_file(full, file), (file.text.clone().into_bytes(), file.name.clone())),
+            (None, Some(picture)) => match painted(picture, Ground::Dark).await {
+                Ok(png) => (pictured(full, picture), (png, PICTURE.to_owned())),
+                Err(verdict) => return verdict,
+            },
+            (None, None) => return Verdict::Unchanged,
         };
-        match self.change(&known, &pictured(drawn(out).full, picture), Some(png)).await {
+        match self.change(&known, &form, Some(file)).await {
             Ok(_) => Verdict::Sent(receipt.to_owned()),
             Err(trouble) => trouble.verdict(),
         }

@@ -19,7 +19,6 @@ use serenity::model::id::ChannelId;
 use tracing::subscriber::{NoSubscriber, with_default};
 
 use super::verdict::Trouble;
-use crate::channel::PICTURE;
 use crate::clock::within;
 use crate::core::time::{Span, Ts};
 use crate::outgoing;
@@ -30,6 +29,9 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 const HOST: &str = "discord.com";
 /// Private conversations that are remembered.
 const HOMES: usize = 10_000;
+
+/// The bytes of a file and its name.
+pub type Named = (Vec<u8>, String);
 
 /// The API as one bot sees it.
 pub struct Rest {
@@ -68,10 +70,10 @@ impl Rest {
         self.exchange(Request::new(route, method).body(body.map(|body| body.to_string().into_bytes()))).await
     }
 
-    /// Changes something, and brings a file along when there is one.
-    pub async fn patch(&self, route: Route<'_>, body: &Value, png: Option<Vec<u8>>) -> Result<Value, Trouble> {
-        let Some(png) = png else { return self.call(LightMethod::Patch, route, Some(body)).await };
-        let upload = MultipartUpload::Attachments(vec![CreateAttachment::bytes(png, PICTURE)]);
+    /// Changes something, and brings a file along when there is one: its bytes and its name.
+    pub async fn patch(&self, route: Route<'_>, body: &Value, file: Option<Named>) -> Result<Value, Trouble> {
+        let Some((bytes, name)) = file else { return self.call(LightMethod::Patch, route, Some(body)).await };
+        let upload = MultipartUpload::Attachments(vec![CreateAttachment::bytes(bytes, name)]);
         let form = Multipart { upload, fields: Vec::new(), payload_json: Some(body.to_string()) };
         self.exchange(Request::new(route, LightMethod::Patch).multipart(Some(form))).await
     }

@@ -9,11 +9,12 @@ use lettre::message::header::{
     ContentTransferEncoding, ContentType, Date, Header, HeaderName, HeaderValue, InReplyTo, MessageId, References,
     Subject,
 };
-use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
+use lettre::message::{Attachment, Body, Mailbox, Message, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
 use crate::channel::{Outgoing, PICTURE};
 use crate::core::text;
+use crate::render::export::File;
 use crate::render::markup::text_of;
 use crate::render::{self, Link};
 
@@ -103,7 +104,7 @@ impl Letter<'_> {
         }
         let boundary = boundary(&name, &plain, &html);
         // No line of base64 begins with a dash, so the boundary around the picture need not know it.
-        let related = format!("related-{boundary}");
+        let (related, around) = (format!("related-{boundary}"), format!("mixed-{boundary}"));
         let parts = MultiPart::alternative().boundary(boundary).singlepart(part(ContentType::TEXT_PLAIN, plain));
         let page = part(ContentType::TEXT_HTML, html);
         let parts = match &self.png {
@@ -111,6 +112,13 @@ impl Letter<'_> {
             Some(png) => {
                 let related = MultiPart::related().boundary(related).singlepart(page);
                 parts.multipart(related.singlepart(picture(&cid, png)?))
+            }
+        };
+        let parts = match &out.file {
+            None => parts,
+            Some(file) => {
+                let mixed = MultiPart::mixed().boundary(around).multipart(parts);
+                mixed.singlepart(attached(file)?)
             }
         };
         let message = message.multipart(parts).map_err(|_| "the mail cannot be written")?;
@@ -174,6 +182,14 @@ fn boundary(name: &str, plain: &str, html: &str) -> String {
 fn picture(cid: &str, png: &[u8]) -> Result<SinglePart, String> {
     let kind = ContentType::parse("image/png").map_err(|_| "the mail cannot be written")?;
     Ok(Attachment::new_inline_with_name(cid.to_owned(), PICTURE.to_owned()).body(png.to_vec(), kind))
+}
+
+/// A file beside the page, in base64: what is in it comes as it is.
+fn attached(file: &File) -> Result<SinglePart, String> {
+    let kind = ContentType::parse(file.mime).map_err(|_| "the mail cannot be written")?;
+    let body = Body::new_with_encoding(file.text.clone().into_bytes(), ContentTransferEncoding::Base64);
+    let body = body.map_err(|_| "the mail cannot be written")?;
+    Ok(Attachment::new(file.name.clone()).body(body, kind))
 }
 
 /// Lines of any length pass every server this way.

@@ -57,8 +57,8 @@ impl Web {
     ///
     /// # Errors
     /// As any call.
-    pub async fn upload(&self, url: Url, png: Vec<u8>) -> ClientResult<()> {
-        taken(self.client.post(url).header("content-type", "image/png").body(png)).await
+    pub async fn upload(&self, url: Url, mime: &'static str, bytes: Vec<u8>) -> ClientResult<()> {
+        taken(self.client.post(url).header("content-type", mime).body(bytes)).await
     }
 
     /// Who a token is, and the scopes that it has, which only the header says. <https://docs.slack.dev/reference/methods/auth.test>

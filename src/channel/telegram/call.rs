@@ -15,6 +15,7 @@ use teloxide::{ApiError, Bot, RequestError};
 
 use crate::channel::PICTURE;
 use crate::outgoing;
+use crate::render::export::File;
 
 /// The frame of every answer.
 #[derive(serde::Deserialize)]
@@ -35,35 +36,48 @@ where
     send(client.post(address(bot, P::NAME)).json(request.payload_ref())).await
 }
 
-/// A picture that is sent under a message.
-pub struct Photo<'a> {
+/// Where something is sent under a message.
+pub struct Under<'a> {
     /// The chat.
     pub chat: ChatId,
     /// The topic in it.
     pub topic: Option<ThreadId>,
     /// The message.
-    pub under: &'a str,
-    /// What it is of.
-    pub caption: &'a str,
-    /// As PNG.
-    pub png: Vec<u8>,
+    pub message: &'a str,
 }
 
-/// Sends a picture without a sound: the message above it has made one. teloxide would write it through a client of its
-/// own. <https://core.telegram.org/bots/api#sendphoto>
-pub async fn photo(client: &reqwest::Client, bot: &Bot, photo: Photo<'_>) -> Result<(), RequestError> {
-    let reply = json!({ "message_id": photo.under.parse::<i64>().ok(), "allow_sending_without_reply": true });
-    let file = Part::bytes(photo.png).file_name(PICTURE).mime_str("image/png")?;
-    let mut form = Form::new()
-        .text("chat_id", photo.chat.0.to_string())
-        .text("caption", photo.caption.to_owned())
-        .text("disable_notification", "true")
-        .text("reply_parameters", reply.to_string())
-        .part("photo", file);
-    if let Some(topic) = photo.topic {
-        form = form.text("message_thread_id", topic.0.0.to_string());
+impl Under<'_> {
+    fn form(&self) -> Form {
+        let reply = json!({ "message_id": self.message.parse::<i64>().ok(), "allow_sending_without_reply": true });
+        let form = Form::new()
+            .text("chat_id", self.chat.0.to_string())
+            .text("disable_notification", "true")
+            .text("reply_parameters", reply.to_string());
+        match self.topic {
+            Some(topic) => form.text("message_thread_id", topic.0.0.to_string()),
+            None => form,
+        }
     }
+}
+
+/// Sends a PNG of what the caption says, without a sound: the message above it has made one. teloxide would write it through a client of its
+/// own. <https://core.telegram.org/bots/api#sendphoto>
+pub async fn photo(
+    client: &reqwest::Client,
+    bot: &Bot,
+    under: Under<'_>,
+    (caption, png): (&str, Vec<u8>),
+) -> Result<(), RequestError> {
+    let photo = Part::bytes(png).file_name(PICTURE).mime_str("image/png")?;
+    let form = under.form().text("caption", caption.to_owned()).part("photo", photo);
     send::<Value>(client.post(address(bot, "SendPhoto")).multipart(form)).await.map(drop)
+}
+
+/// Sends a file, the same way. <https://core.telegram.org/bots/api#senddocument>
+pub async fn document(client: &reqwest::Client, bot: &Bot, under: Under<'_>, file: &File) -> Result<(), RequestError> {
+    let part = Part::text(file.text.clone()).file_name(file.name.clone()).mime_str(file.mime)?;
+    let form = under.form().text("disable_content_type_detection", "true").part("document", part);
+    send::<Value>(client.post(address(bot, "SendDocument")).multipart(form)).await.map(drop)
 }
 
 fn address(bot: &Bot, method: &str) -> reqwest::Url {

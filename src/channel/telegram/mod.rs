@@ -234,20 +234,20 @@ impl Channel for Telegram {
         true
     }
 
-    /// A photo under the message: as its caption the message itself could not be longer than 1,024 characters, and could
-    /// not be sent without the photo.
+    /// A photo or a file under the message: as its caption the message itself could not be longer than 1,024 characters,
+    /// and could not be sent without it.
     async fn follow(&self, out: &Outgoing, receipt: &str) -> Verdict {
-        let (Some(place), Some(picture)) = (Place::parse(&out.target), &out.picture) else { return Verdict::Unchanged };
-        let png = match painted(picture, Ground::Dark).await {
-            Ok(png) => png,
-            Err(verdict) => return verdict,
+        let Some(Place { chat, topic }) = Place::parse(&out.target) else { return Verdict::Unchanged };
+        let under = call::Under { chat, topic, message: receipt };
+        let sent = match (&out.file, &out.picture) {
+            (Some(file), _) => limited(call::document(&self.client, &self.bot, under, file)).await,
+            (None, Some(picture)) => match painted(picture, Ground::Dark).await {
+                Ok(png) => limited(call::photo(&self.client, &self.bot, under, (&picture.title, png))).await,
+                Err(verdict) => return verdict,
+            },
+            (None, None) => return Verdict::Unchanged,
         };
-        let Place { chat, topic } = place;
-        let photo = call::Photo { chat, topic, under: receipt, caption: &picture.title, png };
-        match limited(call::photo(&self.client, &self.bot, photo)).await {
-            Ok(()) => Verdict::Sent(receipt.to_owned()),
-            Err(verdict) => verdict,
-        }
+        sent.map_or_else(|verdict| verdict, |()| Verdict::Sent(receipt.to_owned()))
     }
 
     async fn prepare(&self) -> Result<(), String> {

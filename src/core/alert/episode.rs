@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::REOPEN_WITHIN;
 use crate::core::arena::Ix;
-use crate::core::message::RepeatedView;
+use crate::core::message::{PassedRow, RepeatedView};
 use crate::core::policy::Severity;
 use crate::core::reason::Trail;
 use crate::core::time::Ts;
@@ -83,6 +83,12 @@ impl Alert {
     pub fn is_live(&self, now: Ts) -> bool {
         let recent = self.resolved.is_none_or(|at| now.since(at) < REOPEN_WITHIN);
         !self.gone && (recent || self.quiet_until.is_some())
+    }
+
+    /// When it began and ended, once it is over.
+    pub fn passed(&self) -> Option<PassedRow> {
+        let (fired, resolved) = self.fired.zip(self.resolved)?;
+        Some(PassedRow { code: self.code(), rule: self.rule.clone(), fired, resolved })
     }
 
     /// Whether somebody may still have to act.

@@ -3,6 +3,7 @@
 mod budget;
 mod cost;
 mod digest;
+mod export;
 mod health;
 mod history;
 mod period;
@@ -26,6 +27,7 @@ use crate::core::world::{Agent, Column, Session, Task, World};
 pub(super) use budget::budget;
 pub(super) use cost::cost;
 pub(super) use digest::digest;
+pub(super) use export::export;
 pub(super) use health::{errors, health};
 pub(super) use history::{audit, events, timeline};
 pub(super) use settings::settings;

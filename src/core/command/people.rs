@@ -163,6 +163,7 @@ fn remove(f: &mut Fold<'_>, call: &Call, name: &str) -> Outcome {
     }
     f.w.roster.added.remove(name);
     f.w.roster.linked.remove(name);
+    f.w.preferences.forget(name);
     f.sign_out_person(name);
     f.roster_changed();
     f.audit_person(call, "person.removed", &format!("person:{name}"), json!({}));

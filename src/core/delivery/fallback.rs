@@ -24,7 +24,7 @@ const LATE: Span = Span::secs(15);
 /// A late message does not hold back newer ones for longer than this.
 const HOLDS: Span = Span::mins(1);
 /// So many late messages in a conversation are simply sent.
-const FEW: usize = 5;
+pub(in crate::core) const FEW: usize = 5;
 /// Between two late messages of a conversation: five a minute.
 const APART: Span = Span::secs(12);
 /// Names in the one message about what is late.
@@ -79,7 +79,11 @@ impl Fold<'_> {
         let since = self.w.lines.get(&from.channel).and_then(|line| line.since).unwrap_or(created);
         let remark =
             if dead { Reason::Refused { channel: kind } } else { Reason::Unreachable { channel: kind, since } };
-        for to in self.elsewhere(card, &from, class) {
+        let elsewhere = self.elsewhere(card, &from, class);
+        if elsewhere.is_empty() && !self.has_arrived(card) {
+            self.tell_despite(card);
+        }
+        for to in elsewhere {
             let must_show = if whole { 0 } else { usize::MAX / 2 };
             let instead = self.make_copy(card, to.clone(), None, must_show);
             if let Some(copy) = self.w.copies.get_mut(&instead) {
@@ -94,6 +98,12 @@ impl Fold<'_> {
         }
     }
 
+    /// Whether any copy of a card has arrived.
+    fn has_arrived(&self, card: u64) -> bool {
+        let copies = self.w.cards.get(&card).into_iter().flat_map(|card| &card.copies);
+        copies.filter_map(|copy| self.w.copies.get(copy)).any(|copy| copy.sent > 0)
+    }
+
     /// Whether somebody who has not heard of it needs to.
     fn still_matters(&self, subject: &Subject) -> bool {
         match subject {
@@ -105,8 +115,9 @@ impl Fold<'_> {
         }
     }
 
-    /// Where else whoever reads at `from` can be told, on lines that work; nobody is told twice in one place.
-    fn elsewhere(&self, card: u64, from: &Destination, class: Class) -> Vec<Destination> {
+    /// Where else whoever reads at `from` can be told, on lines that work; nobody is told twice in one place. Where that
+    /// is everybody, it is everybody who wants to hear of as much.
+    fn elsewhere(&mut self, card: u64, from: &Destination, class: Class) -> Vec<Destination> {
         let owner = from.person.clone().or_else(|| self.w.owner_of(from));
         let to = match &owner {
             Some(person) => self.w.destinations_of_person(person),
@@ -122,16 +133,25 @@ impl Fold<'_> {
             .map(|copy| &copy.to)
             .collect();
         let about = self.agents_of_card(card);
-        to.into_iter()
+        let to: Vec<Destination> = to
+            .into_iter()
             .filter(|to| owner.is_some() || to.person.as_ref().is_none_or(|person| self.w.may_see(person, &about)))
             .filter(|to| to.channel != from.channel)
             .filter(|to| !self.w.lines.get(&to.channel).is_some_and(super::Line::is_broken))
             .filter(|to| !told.iter().any(|have| have.channel == to.channel && have.target == to.target))
-            .collect()
+            .collect();
+        let Some(about) = self.w.cards.get(&card).filter(|_| owner.is_none()) else { return to };
+        let mut sorted = self.w.sorted_card(about, to);
+        for reason in &sorted.why {
+            self.note_on_subject(card, reason.clone());
+        }
+        let now = std::mem::take(&mut sorted.now);
+        self.keep(card, sorted);
+        now
     }
 
     /// The agents that a card is about; none when it is about nobody's agent.
-    fn agents_of_card(&self, card: u64) -> Vec<Ix<Agent>> {
+    pub(in crate::core) fn agents_of_card(&self, card: u64) -> Vec<Ix<Agent>> {
         match self.w.cards.get(&card).map(|card| &card.subject) {
             Some(Subject::Alert(number)) => {
                 self.w.alerts.get(number).map(|alert| self.w.concerned(alert)).unwrap_or_default()
@@ -185,8 +205,7 @@ impl Fold<'_> {
             return;
         };
         let kind = self.w.policy.channels.get(channel).map_or(channel, |c| c.kind.as_str()).to_owned();
-        let mut view =
-            MissedView { channel: kind, since, until: at, alerts: 0, over: 0, open: Vec::new(), tasks: 0, other: 0 };
+        let mut view = MissedView { channel: kind, since, until: at, ..MissedView::default() };
         let mut worst: Option<Severity> = None;
         let mut together = Vec::new();
         for (id, number) in rest {
@@ -206,6 +225,12 @@ impl Fold<'_> {
             together.extend(self.heard_of(number, &subject).then_some(number));
             self.note_on_subject(card, Reason::Collapsed { to: to.label() });
         }
+        self.send_missed(view, worst, to, together);
+        self.space_out(asks, at.plus(APART));
+    }
+
+    /// Sends the one message in the place of `copies`.
+    pub(super) fn send_missed(&mut self, view: MissedView, worst: Option<Severity>, to: Destination, copies: Vec<u64>) {
         let severity = worst.unwrap_or(Severity::Info);
         let draft = Draft {
             subject: Subject::Nothing,
@@ -217,22 +242,25 @@ impl Fold<'_> {
             must_show: 0,
         };
         let summary = self.send(draft, vec![(to, None)]);
-        for number in together {
+        for number in copies {
             if let Some(copy) = self.w.copies.get_mut(&number) {
                 copy.within = Some(summary);
             }
         }
-        self.space_out(asks, at.plus(APART));
     }
 
-    fn count_missed(&self, view: &mut MissedView, subject: &Subject) {
+    pub(super) fn count_missed(&self, view: &mut MissedView, subject: &Subject) {
         match subject {
             Subject::Alert(number) => {
                 view.alerts += 1;
                 match self.w.alerts.get(number).filter(|alert| alert.is_open()) {
                     Some(alert) if view.open.len() < NAMED => view.open.push((*number, alert.rule.clone())),
                     Some(_) => {}
-                    None => view.over += 1,
+                    None => {
+                        view.over += 1;
+                        let passed = self.w.alerts.get(number).and_then(|alert| alert.passed());
+                        view.passed.extend(passed.filter(|_| view.quiet && view.passed.len() < NAMED));
+                    }
                 }
             }
             Subject::Task(_) => view.tasks += 1,
@@ -242,7 +270,7 @@ impl Fold<'_> {
 
     /// Whoever reads the one message knows that the alert fires, so they will hear that it is over. Returns
     /// whether it fires.
-    fn heard_of(&mut self, number: u64, subject: &Subject) -> bool {
+    pub(super) fn heard_of(&mut self, number: u64, subject: &Subject) -> bool {
         let Subject::Alert(alert) = subject else { return false };
         let open = self.w.alerts.get(alert).is_some_and(|alert| alert.is_open());
         if let Some(copy) = self.w.copies.get_mut(&number).filter(|_| open) {

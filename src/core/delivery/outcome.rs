@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{FREE, HELD, LONGEST_WISH, RowState, Settlement, Subject, holds};
+use crate::core::message::{Content, NoticeView};
 use crate::core::reason::Reason;
 use crate::core::step::Fold;
 use crate::core::time::{Span, Ts};
@@ -19,7 +20,7 @@ pub struct SendOutcome {
     pub version: u32,
     /// What was answered.
     pub result: SendResult,
-    /// Why the picture that goes with it did not arrive, or may not have.
+    /// Why the picture or the file that goes with it did not arrive, or may not have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_lost: Option<String>,
 }
@@ -184,18 +185,26 @@ impl Fold<'_> {
             self.full_text_delivered(number);
         }
         if let Some(error) = &outcome.image_lost {
-            self.lost_image(number, error);
+            self.lost_attachment(number, error);
         }
         self.release_children(number, first);
         self.emit(number);
     }
 
-    /// The words have arrived and the picture has not: nobody is held up by that, and it is told to whoever asks.
-    fn lost_image(&mut self, number: u64, error: &str) {
+    /// The words have arrived and the picture or the file has not: nobody is held up by that. Whoever wanted a file is
+    /// told, for it is all that they wanted; of a picture it is told to whoever asks.
+    fn lost_attachment(&mut self, number: u64, error: &str) {
         let Some(copy) = self.w.copies.get(&number) else { return };
-        let (card, to) = (copy.card, copy.to.label());
-        let reason = Reason::ImageLost { to, error: error.to_owned() };
-        self.audit("sereno", "image.lost", &format!("card:{card}"), json!({ "reason": reason }));
+        let (card, to, error) = (copy.card, copy.to.clone(), error.to_owned());
+        let is_file = self.w.cards.get(&card).is_some_and(|card| matches!(card.content, Content::Export(_)));
+        let object = format!("card:{card}");
+        if !is_file {
+            let reason = Reason::ImageLost { to: to.label(), error };
+            return self.audit("sereno", "image.lost", &object, json!({ "reason": reason }));
+        }
+        let reason = Reason::FileLost { to: to.label(), error };
+        self.audit("sereno", "file.lost", &object, json!({ "reason": reason }));
+        self.send_answer(Content::Notice(NoticeView { reason, refused: true, trouble: false }), to);
     }
 
     fn try_again(&mut self, number: u64, outcome: &SendOutcome, error: &str, after: Option<Span>, uncertain: bool) {

@@ -68,12 +68,15 @@ pub struct DeadRow {
     pub since: Ts,
 }
 
-/// What somebody missed while a channel did not answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What somebody missed while a channel did not answer, or what was kept from them in their quiet hours.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissedView {
     /// The channel's kind.
     pub channel: String,
-    /// Since when it did not answer.
+    /// They did not want to hear of it until now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quiet: bool,
+    /// Since when it did not answer; in quiet hours, when the first was kept.
     pub since: Ts,
     /// Until when.
     pub until: Ts,
@@ -83,10 +86,26 @@ pub struct MissedView {
     pub over: u32,
     /// Those that are still open, by number and rule; not more than ten.
     pub open: Vec<(u64, String)>,
+    /// Those that began and ended in quiet hours; not more than ten.
+    #[serde(default)]
+    pub passed: Vec<PassedRow>,
     /// Messages about tasks.
     pub tasks: u32,
     /// Other messages.
     pub other: u32,
+}
+
+/// An alert that is over before somebody heard of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedRow {
+    /// Its short name.
+    pub code: String,
+    /// Its rule.
+    pub rule: String,
+    /// When it fired.
+    pub fired: Ts,
+    /// When it was resolved.
+    pub resolved: Ts,
 }
 
 /// One agent in a list; also a row of the read model.

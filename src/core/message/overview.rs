@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::people::NotifyView;
 use crate::core::access::Role;
 use crate::core::calendar::Unit;
 use crate::core::money::Micros;
@@ -142,6 +143,9 @@ pub struct SettingsView {
     pub silent_after: Span,
     /// Language and zone where no person is known.
     pub defaults: (String, String),
+    /// What whoever asks is told; none when nobody is behind it.
+    #[serde(default)]
+    pub notify: Option<NotifyView>,
     /// When this was true.
     pub at: Ts,
 }

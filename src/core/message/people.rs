@@ -1,8 +1,9 @@
-//! What `/people`, `/link` and `/login` show.
+//! What `/people`, `/link`, `/login` and `/notify` show.
 
 use serde::{Deserialize, Serialize};
 
 use crate::core::access::Role;
+use crate::core::policy::Severity;
 use crate::core::time::Ts;
 
 /// Something that nobody can guess, for whoever asked for it.
@@ -60,4 +61,29 @@ pub struct TokenRow {
     pub by: Option<String>,
     /// Until when it is good, when that ends.
     pub expires: Option<Ts>,
+}
+
+/// `/notify`: what a person is told, and by whose choice. What they did not choose is as configured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotifyView {
+    /// Who.
+    pub person: String,
+    /// They chose first lines.
+    pub compact: bool,
+    /// The least severity that they chose to hear of.
+    pub level: Option<Severity>,
+    /// The digests that are configured for them, and whether they come.
+    pub digests: Vec<(String, bool)>,
+    /// They chose among those.
+    pub chosen: bool,
+    /// The quiet hours that they chose.
+    pub quiet: Option<String>,
+    /// Until when those last, while they do.
+    pub until: Option<Ts>,
+    /// The zone of their clock.
+    pub zone: String,
+    /// How many messages wait for the end of their quiet hours.
+    pub waiting: usize,
+    /// When this was true.
+    pub at: Ts,
 }

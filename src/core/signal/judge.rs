@@ -209,9 +209,13 @@ impl Fold<'_> {
             let Some(signals) = signals.filter(|_| !windows.is_empty()) else { continue };
             for window in windows {
                 let spec = &index.windows[usize::from(*window)];
-                let (before, after) = signals.windows.add(*window, spec, when, now, amount);
-                for rule in index.crossed(*window, before, after) {
-                    note(&mut self.suspects, *scope, rule);
+                let (last, left, after) = signals.windows.add(*window, spec, when, now, amount);
+                // What has left the window meanwhile has crossed limits as well, and may cross them back.
+                let ways = [(last, left), (left, after)];
+                for (before, after) in ways.into_iter().filter(|(before, after)| before != after) {
+                    for rule in index.crossed(*window, before, after) {
+                        note(&mut self.suspects, *scope, rule);
+                    }
                 }
             }
         }

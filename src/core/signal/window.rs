@@ -120,13 +120,15 @@ impl Ring {
 pub struct Windows(Vec<(WindowIx, Ring)>);
 
 impl Windows {
-    /// Adds `amount` at `at`, `now` being the time of the fold. Returns the sum before and after.
-    pub fn add(&mut self, ix: WindowIx, spec: &WindowSpec, at: Ts, now: Ts, amount: i64) -> (i64, i64) {
+    /// Adds `amount` at `at`, `now` being the time of the fold. Returns the sum as it was when something was added last,
+    /// what is left of it now, and the sum with the amount.
+    pub fn add(&mut self, ix: WindowIx, spec: &WindowSpec, at: Ts, now: Ts, amount: i64) -> (i64, i64, i64) {
         let ring = self.ring(ix, spec.bucket(now));
-        let before = ring.total;
+        let last = ring.total;
         ring.advance(spec.bucket(now));
+        let left = ring.total;
         ring.add(spec.bucket(at), amount);
-        (before, ring.total)
+        (last, left, ring.total)
     }
 
     /// The sum now.

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{Agent, Scope, Session, Task, World};
 use crate::core::arena::Ix;
+use crate::core::delivery::Card;
+use crate::core::message::Content;
 use crate::core::reason::Reason;
 use crate::core::schedule::Timer;
 use crate::core::step::Fold;
@@ -41,6 +43,7 @@ impl Fold<'_> {
         self.w.ledger.compact(now);
         self.w.signins.forget(now);
         self.forget_roster();
+        self.reconsider_all();
         self.w.schedule.set(now.plus(FORGET_EVERY), Timer::Forget);
     }
 
@@ -135,7 +138,7 @@ impl Fold<'_> {
             .w
             .cards
             .values()
-            .filter(|card| now.since(card.updated) > OLD_CARD && !living.contains(&card.number))
+            .filter(|card| now.since(card.updated) > oldest(card) && !living.contains(&card.number))
             .filter(|card| {
                 let copies = card.copies.iter().filter_map(|c| self.w.copies.get(c));
                 copies.clone().all(|c| c.outstanding.is_none() && !given_up.contains(&c.number))
@@ -166,6 +169,11 @@ impl Fold<'_> {
         }
         self.w.index.alerts.retain(|(_, have), _| !scopes.contains(have));
     }
+}
+
+/// A file is large, and nothing on its card is tapped: the store keeps it for the page.
+const fn oldest(card: &Card) -> Span {
+    if matches!(card.content, Content::Export(_)) { Span(0) } else { OLD_CARD }
 }
 
 // Each of these walks everything once, however much is forgotten.

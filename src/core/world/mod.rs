@@ -46,6 +46,7 @@ use super::delivery::{Card, Copy, DeadBook, Line, Outstanding};
 use super::device::Notified;
 use super::people::Roster;
 use super::policy::{Policy, ScopeKind};
+use super::preference::Preferences;
 use super::rule::RuleBook;
 use super::schedule::Schedule;
 use super::signal::Signals;
@@ -170,6 +171,9 @@ pub struct World {
     /// What is known of people beyond the configuration.
     #[serde(default, skip_serializing_if = "Roster::is_empty")]
     pub roster: Roster,
+    /// What people want to be told, and what waits because of it.
+    #[serde(default, skip_serializing_if = "Preferences::is_empty")]
+    pub preferences: Preferences,
     /// Deadlines.
     #[serde(skip)]
     pub schedule: Schedule,

@@ -64,6 +64,13 @@ pub fn draw_in(place: &str, door: &Shared, visitor: &Visitor, row: &FeedRow) -> 
     if let Some(picture) = &out.picture {
         body.push_str(&picture.svg());
     }
+    if let Some(file) = &out.file {
+        let name = escape_html(&file.name);
+        body.push_str(&format!(
+            "<p><a class=\"file\" href=\"/file/{}\" download=\"{name}\">⬇ {name}</a></p>",
+            copy.number
+        ));
+    }
     if !out.buttons.is_empty() {
         body.push_str("<div class=\"buttons\" role=\"group\">");
         for button in &out.buttons {

@@ -31,7 +31,9 @@ use super::problem::Problem;
 use crate::channel::tap;
 use crate::core::access::Actor;
 use crate::core::input::{Body, Invocation, Origin};
+use crate::core::message::Content;
 use crate::engine::NewInput;
+use crate::render::export;
 
 /// Cards that the feed shows at first, besides those that wait for somebody.
 const FEED: usize = 60;
@@ -58,6 +60,7 @@ pub fn routes() -> Router<Shared> {
         .route("/more/{command}", get(detail::more))
         .route("/card/{copy}", get(detail::card))
         .route("/c/{card}", get(find))
+        .route("/file/{copy}", get(file))
         .route("/stream", get(stream::stream))
         .route("/head", get(stream::head))
         .route("/complete", get(complete::complete))
@@ -124,6 +127,21 @@ async fn find(State(door): State<Shared>, headers: HeaderMap, Path(card): Path<u
     };
     let row = door.store.feed_card(&door.page.0, &visitor.person, card).await?;
     Ok(Redirect::to(&row.map_or_else(|| "/".into(), |row| format!("/card/{}", row.copy.number))))
+}
+
+/// `GET /file/{copy}`: the file that a card hands over, for whoever it is on whose page.
+async fn file(State(door): State<Shared>, headers: HeaderMap, Path(copy): Path<u64>) -> Result<Response, Problem> {
+    let Some(visitor) = session::visitor(&door, &headers).await? else {
+        return Ok(Redirect::to("/").into_response());
+    };
+    let row = door.store.feed_one(&door.page.0, &visitor.person, copy).await?;
+    let Some(Content::Export(view)) = row.map(|row| row.card.content) else {
+        return Err(Problem::new(404, "There is no such file on your page."));
+    };
+    let file = export::file(&view, visitor.lang);
+    let named = format!("attachment; filename=\"{}\"", file.name);
+    let kind = format!("{}; charset=utf-8", file.mime);
+    Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, named)], file.text).into_response())
 }
 
 /// A button that was tapped.

@@ -233,7 +233,7 @@ fn day(rows: &[CostRow], (now, zone): (Ts, &TimeZone), total: Micros, visitor: &
 }
 
 /// What `/more` leads to: the command, the key of the word, and whether it is a list with a view of its own.
-pub(super) const LINKS: [(&str, &str, bool); 14] = [
+pub(super) const LINKS: [(&str, &str, bool); 15] = [
     ("status", "status", false),
     ("sessions", "sessions", true),
     ("tasks", "tasks", true),
@@ -246,6 +246,7 @@ pub(super) const LINKS: [(&str, &str, bool); 14] = [
     ("digest", "digest", false),
     ("people", "people", false),
     ("audit", "audit", false),
+    ("notify", "notify_settings", false),
     ("settings", "settings", false),
     ("help", "help", false),
 ];

@@ -205,6 +205,7 @@ pub fn message(target: &str, doc: Doc) -> Outgoing {
         target: target.to_owned(),
         doc,
         picture: None,
+        file: None,
         buttons: Vec::new(),
         silent: false,
         under: None,

@@ -71,6 +71,7 @@ fn line(sim: &Sim, spec: &Spec, agent: &str) -> String {
         "reassign" => format!("{agent}-task to:{agent}"),
         "agent" | "pause" | "resume" => agent.to_owned(),
         "outbox" => "retry all".to_owned(),
+        "export" => "costs".to_owned(),
         _ => String::new(),
     };
     format!("/{} {words}", spec.name)

@@ -122,6 +122,18 @@ fn money_leaves_its_window_by_itself_and_the_alert_ends() {
 }
 
 #[test]
+fn as_much_again_once_the_window_is_empty_is_told_again() {
+    let mut sim = with(vec![held("cost", "cost('10m') > 5.0", Span(0))]);
+    for _ in 0..2 {
+        sim.event(json!({"type": "model.call", "agent": {"id": "a"}, "session": {"id": "s"}, "model": "m",
+            "usage": {"input_tokens": 1, "cost_usd": "6.00"}}));
+        assert_eq!(states(&sim).last(), Some(&AlertState::Firing));
+        sim.advance(Span::hours(1));
+    }
+    assert_eq!(states(&sim), [AlertState::Resolved; 2]);
+}
+
+#[test]
 fn a_window_that_empties_in_two_steps_ends_its_alert_at_the_second() {
     // Of a session, because nothing else but this window makes anybody look at a session again.
     let mut sim = with(vec![RuleSpec { per: ScopeKind::Session, ..rule("r", "cost('10m') > 3.0") }]);

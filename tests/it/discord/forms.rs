@@ -24,6 +24,8 @@ pub struct Message {
     pub private: bool,
     /// A picture, with what it shows in words.
     pub picture: Option<(Vec<u8>, String)>,
+    /// A file: its name and its text.
+    pub file: Option<(String, String)>,
     /// What it said before each edit.
     pub history: Vec<String>,
     /// As it was sent.
@@ -58,6 +60,7 @@ impl Message {
         self.markup = new.markup;
         self.buttons = new.buttons;
         self.picture = new.picture.or(self.picture.take());
+        self.file = new.file.or(self.file.take());
         self.form = new.form;
     }
 
@@ -115,14 +118,26 @@ pub fn message(form: &Value, flags: u64) -> Result<Message, Refusal> {
         markup: parsed.into_iter().flat_map(|parsed| parsed.markup).collect(),
         buttons: buttons(form)?,
         picture: picture(form)?,
+        file: file(form),
         form: form.clone(),
         ..Message::default()
     })
 }
 
+fn file(form: &Value) -> Option<(String, String)> {
+    let about = &form["attachments"][0];
+    let name = about["filename"].as_str().filter(|name| *name != "chart.png")?;
+    assert_eq!((about["id"].as_u64(), form["file"]["filename"].as_str()), (Some(0), Some(name)));
+    let (name, _, text) = crate::multipart::text(&form["file"]);
+    Some((name, text))
+}
+
 fn picture(form: &Value) -> Result<Option<(Vec<u8>, String)>, Refusal> {
     if form["file"].is_null() {
         assert!(form.get("attachments").is_none(), "{form}");
+        return Ok(None);
+    }
+    if file(form).is_some() {
         return Ok(None);
     }
     let about = &form["attachments"][0];

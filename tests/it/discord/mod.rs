@@ -6,6 +6,7 @@ mod decisions;
 mod exam;
 pub mod fake;
 pub mod faults;
+mod files;
 mod forms;
 mod gateway;
 mod hostile;

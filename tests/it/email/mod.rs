@@ -2,6 +2,7 @@
 //! (Python's) takes apart.
 
 pub mod bench;
+mod files;
 mod goldens;
 mod headers;
 pub mod links;

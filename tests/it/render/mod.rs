@@ -2,6 +2,7 @@
 
 pub mod charts;
 mod dialects;
+pub mod exports;
 mod goldens;
 mod parity;
 pub mod scenes;

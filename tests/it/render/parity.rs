@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sereno::core::command::CATALOGUE;
-use sereno::core::policy::Lang;
+use sereno::core::policy::{Lang, Severity};
 use sereno::core::reason::Reason;
 use sereno::core::time::{Span, Ts};
 use sereno::render::{RENDERER, Reader, Words, template_names};
@@ -106,11 +106,17 @@ fn reasons() -> Vec<Reason> {
         R::Routed { route: String::new(), to: to() },
         R::Routed { route: "kind=\"alert\"".into(), to: to() },
         R::NobodyToTell,
+        R::QuietHours { person: person(), until: at },
+        R::BelowLevel { person: person(), level: Severity::Critical },
+        R::NobodyElse { person: person() },
+        R::SuppressionEnded { since: at },
+        R::DigestOff,
         R::Sent { to: to(), receipt: text(), attempt: 1 },
         R::Sent { to: to(), receipt: text(), attempt: 3 },
         R::SendRetried { to: to(), error: text(), due: at, uncertain: true },
         R::SendRetried { to: to(), error: text(), due: at, uncertain: false },
         R::SendDead { to: to(), error: text() },
+        R::FileLost { to: to(), error: text() },
         R::ImageLost { to: to(), error: text() },
         R::Held { to: to() },
         R::TargetMoved { from: to(), to: "tg:78".into() },

@@ -6,11 +6,12 @@ mod work;
 
 use serde_json::json;
 use sereno::channel::Outgoing;
+use sereno::core::calendar::Unit;
 use sereno::core::command::CATALOGUE;
 use sereno::core::delivery::{Card, SendOutcome, SendResult};
 use sereno::core::input::Body;
-use sereno::core::message::{Button, Content, SecretView};
-use sereno::core::policy::Lang;
+use sereno::core::message::{Button, Content, ExportFormat, ExportView, SecretView};
+use sereno::core::policy::{DigestSpec, Lang, Severity};
 use sereno::core::time::{Span, Ts};
 use sereno::render::{RENDERER, Reader};
 
@@ -76,6 +77,8 @@ pub fn all() -> Vec<Scene> {
         sums::overviews(),
         sums::budgets(),
         people(),
+        chosen(),
+        exported(),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -109,6 +112,45 @@ fn people() -> Vec<Scene> {
             scenes.push(scene("secret-over".into(), SecretView { text: None, ..view }));
         }
     }
+    scenes
+}
+
+/// What somebody is told, and by whose choice; what they read in the morning.
+fn chosen() -> Vec<Scene> {
+    let mut rules = crate::sim::policy();
+    for (name, period) in [("daily", Unit::Day), ("weekly", Unit::Week)] {
+        let to = vec!["person:ana".into()];
+        rules.digests.insert(name.into(), DigestSpec { at: "0 12 * * *".into(), to, period, via: Vec::new() });
+    }
+    for rule in &mut rules.rules {
+        rule.severity = Severity::Warning;
+    }
+    let mut sim = Sim::with(rules);
+    let mut scenes = vec![said("notify-configured", &mut sim, "/notify")];
+    let line = "/notify format:compact level:warning digest:daily quiet:22:00-07:00";
+    scenes.push(said("notify-chosen", &mut sim, line));
+    sim.to("23:10");
+    sim.event(json!({"type": "model.call", "agent": {"id": "debug", "name": "Debugger"}, "session": {"id": "s"},
+        "model": "claude-sonnet-4-5", "usage": {"input_tokens": 10, "cost_usd": "6.20"}}));
+    scenes.push(said("notify-quiet", &mut sim, "/notify"));
+    let number = *sim.world.alerts.last_key_value().unwrap().0;
+    scenes.push(said("why-quiet", &mut sim, &format!("/why A{number}")));
+    sim.advance(Span::hours(8));
+    scenes.push(seen("missed-quiet", &sim));
+    scenes.push(said("notice-not_chosen", &mut sim, "/notify level:warnings"));
+    scenes
+}
+
+/// Files, small ones and one from which something was left out.
+fn exported() -> Vec<Scene> {
+    let mut sim = Sim::new();
+    sim.event(json!({"type": "model.call", "agent": {"id": "debug"}, "session": {"id": "s"},
+        "model": "claude-sonnet-4-5", "usage": {"input_tokens": 10, "cost_usd": "0.20"}}));
+    let mut scenes = vec![said("export", &mut sim, "/export costs today")];
+    let Content::Export(view) = &scenes[0].content else { unreachable!() };
+    let content =
+        Content::Export(ExportView { left_out: 7, format: ExportFormat::Jsonl, period: "7d".into(), ..view.clone() });
+    scenes.push(Scene { name: "export-cut".into(), content, buttons: Vec::new(), whole: true, now: sim.now });
     scenes
 }
 

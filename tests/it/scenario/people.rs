@@ -7,6 +7,7 @@ use crate::database::{Database, on_both};
 use crate::scene::Scene;
 
 on_both![
+    an_export_holds_what_its_reader_may_see_and_is_theirs_alone,
     whoever_looks_after_a_part_sees_and_touches_that_part_only,
     a_token_is_shown_once_good_for_a_while_and_revoked,
     a_link_by_word_signs_in_once,
@@ -60,6 +61,34 @@ async fn whoever_looks_after_a_part_sees_and_touches_that_part_only(db: Database
     let victor = scene.visitor("victor").await;
     let rest = victor.cards(&scene).await.into_iter().find(|card| card.text().contains("make db-1")).unwrap();
     assert_eq!(victor.taps(&scene, &rest.no()).await.0, 200);
+    scene.finish(&[]).await;
+}
+
+async fn an_export_holds_what_its_reader_may_see_and_is_theirs_alone(db: Database) {
+    let scene = Scene::start(db, BEA).await;
+    let bea = scene.visitor("bea").await;
+    for agent in ["web-1", "db-1"] {
+        let usage = json!({ "input_tokens": 10, "cost_usd": "0.25" });
+        let who = json!({ "id": agent });
+        let call =
+            json!({ "type": "model.call", "agent": who, "session": { "id": agent }, "model": "m", "usage": usage });
+        scene.event(call).await;
+    }
+    scene.settle().await;
+    assert_eq!(bea.says(&scene, "/export costs").await.0, 200);
+    let scene = scene.restart().await;
+    let card = bea.card(&scene, "export").await;
+    let path = format!("/file/{}", card.out.copy);
+    let text = bea.reads(&scene, &path).await;
+    assert!(text.contains("\"web-1\"") && !text.contains("db-1"), "{text}");
+    let page = bea.reads(&scene, &format!("/card/{}", card.out.copy)).await;
+    assert!(page.contains(&format!("href=\"{path}\" download=\"sereno-costs-2026-11-20.csv\"")), "{page}");
+    let stranger = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+    assert_eq!(stranger.get(scene.url(&path)).send().await.unwrap().status(), 303, "whoever is not signed in signs in");
+    let victor = scene.visitor("victor").await;
+    assert_eq!(victor.status(&scene, &path).await, 404, "it is nobody else's, whatever they may see");
+    let (status, said) = bea.says(&scene, "/export audit").await;
+    assert_eq!(status, 409, "{said}");
     scene.finish(&[]).await;
 }
 

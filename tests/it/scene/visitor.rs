@@ -75,6 +75,12 @@ impl Visitor {
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
+    /// The status of what stands at a path of the page.
+    pub async fn status(&self, scene: &Scene, path: &str) -> u16 {
+        let answer = scene.client.get(scene.url(path)).header("cookie", &self.cookie).send().await.unwrap();
+        answer.status().as_u16()
+    }
+
     /// Asks for a code that makes another account theirs.
     pub async fn asks_code(&self, scene: &Scene) -> String {
         assert_eq!(self.says(scene, "/link").await.0, 200);

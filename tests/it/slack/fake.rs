@@ -58,6 +58,8 @@ impl Message {
 #[derive(Clone, Debug, Default)]
 pub struct Upload {
     pub id: String,
+    /// What the file is called.
+    file: String,
     pub alt: String,
     length: usize,
     /// Its bytes, once they have come.
@@ -71,7 +73,7 @@ pub struct Shared {
     pub thread: Option<String>,
     pub title: String,
     pub alt: String,
-    pub png: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 /// What is sent to an open socket.
@@ -343,7 +345,8 @@ impl Memory {
         let (number, alt) = (self.next(), word(params, "alt_txt").to_owned());
         let (name, id) = (format!("CwABAAAA{number}"), format!("F{number:08}"));
         let url = format!("http://{address}/upload/v1/{name}");
-        self.uploads.insert(name, Upload { id: id.clone(), alt, length, bytes: None });
+        let file = word(params, "filename").to_owned();
+        self.uploads.insert(name, Upload { id: id.clone(), file, alt, length, bytes: None });
         Ok(json!({ "upload_url": url, "file_id": id }))
     }
 
@@ -369,10 +372,12 @@ impl Memory {
             return Err("thread_not_found".into());
         }
         let upload = self.uploads.values().find(|upload| upload.id == word(file, "id")).ok_or("file_not_found")?;
-        let png = upload.bytes.clone().ok_or("file_not_found")?;
-        crate::multipart::checked(&png);
+        let bytes = upload.bytes.clone().ok_or("file_not_found")?;
+        if upload.file == sereno::channel::PICTURE {
+            crate::multipart::checked(&bytes);
+        }
         let (title, alt) = (word(file, "title").to_owned(), upload.alt.clone());
-        self.shared.push(Shared { channel, thread, title: title.clone(), alt, png });
+        self.shared.push(Shared { channel, thread, title: title.clone(), alt, bytes });
         // Who sees it where is not known yet when this is answered.
         Ok(json!({ "files": [{ "id": file["id"], "title": title }] }))
     }

@@ -8,6 +8,7 @@ mod emulator;
 mod exam;
 pub mod fake;
 mod faults;
+mod files;
 mod linking;
 mod people;
 mod pictures;

@@ -56,6 +56,18 @@ pub struct Photo {
     pub png: Vec<u8>,
 }
 
+/// A file of the bot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    pub chat: i64,
+    pub topic: Option<i64>,
+    pub reply_to: Option<i64>,
+    pub silent: bool,
+    pub name: String,
+    pub mime: String,
+    pub text: String,
+}
+
 /// What somebody who tapped was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Toast {
@@ -74,6 +86,7 @@ pub struct Memory {
     pub webhook: Option<(String, String)>,
     pub toasts: Vec<Toast>,
     pub photos: Vec<Photo>,
+    pub documents: Vec<Document>,
     /// Method in lower case and parameters of each request that was read.
     pub calls: Vec<(String, Value)>,
     pub(super) updates: Vec<Value>,
@@ -280,6 +293,7 @@ impl Fake {
             "setmycommands" => memory.set_commands(params),
             "sendmessage" => memory.send(params),
             "sendphoto" => memory.photo(params),
+            "senddocument" => memory.document(params),
             "editmessagetext" => memory.edit(params),
             "answercallbackquery" => memory.toast(params),
             _ => Err(Refusal::new(404, "Not Found: method not found")),
@@ -336,8 +350,26 @@ impl Memory {
         if utf16_len(&caption) > CAPTION {
             return Err(Refusal::bad("message caption is too long"));
         }
-        let number = |key: &str| params[key].as_str().map(|text| text.parse::<i64>().unwrap());
-        let topic = number("message_thread_id");
+        let (topic, reply_to) = self.hangs(chat, params)?;
+        let png = crate::multipart::picture(&params["photo"]);
+        let silent = params["disable_notification"] == "true";
+        self.photos.push(Photo { chat, topic, caption, reply_to, silent, png });
+        Ok(json!({ "message_id": self.next_id(), "date": 1_795_165_200, "chat": { "id": chat } }))
+    }
+
+    /// A file, which comes the same way.
+    fn document(&mut self, params: &Value) -> Result<Value, Refusal> {
+        let chat = self.reachable(params)?;
+        let (topic, reply_to) = self.hangs(chat, params)?;
+        let silent = params["disable_notification"] == "true";
+        let (name, mime, text) = crate::multipart::text(&params["document"]);
+        self.documents.push(Document { chat, topic, reply_to, silent, name, mime, text });
+        Ok(json!({ "message_id": self.next_id(), "date": 1_795_165_200, "chat": { "id": chat } }))
+    }
+
+    /// In which topic, and under which message.
+    fn hangs(&self, chat: i64, params: &Value) -> Result<(Option<i64>, Option<i64>), Refusal> {
+        let topic = params["message_thread_id"].as_str().map(|text| text.parse::<i64>().unwrap());
         if topic.is_some() && chat > 0 {
             return Err(Refusal::bad("message thread not found"));
         }
@@ -347,10 +379,7 @@ impl Memory {
         if reply_to != wanted && reply["allow_sending_without_reply"] != true {
             return Err(Refusal::bad("message to be replied not found"));
         }
-        let png = crate::multipart::picture(&params["photo"]);
-        let silent = params["disable_notification"] == "true";
-        self.photos.push(Photo { chat, topic, caption, reply_to, silent, png });
-        Ok(json!({ "message_id": self.next_id(), "date": 1_795_165_200, "chat": { "id": chat } }))
+        Ok((topic, reply_to))
     }
 
     fn edit(&mut self, params: &Value) -> Result<Value, Refusal> {

@@ -7,6 +7,7 @@ mod emulator;
 mod exam;
 pub mod fake;
 pub mod faults;
+mod files;
 mod html;
 mod pace;
 mod people;

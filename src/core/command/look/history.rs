@@ -66,18 +66,30 @@ pub fn timeline(f: &mut Fold<'_>, call: &Call) -> Outcome {
 
 /// `/audit [NAME|WORD] [LINES]`
 pub fn audit(f: &mut Fold<'_>, call: &Call) -> Outcome {
-    let w = &*f.w;
     let word = call.line.words.iter().find(|word| word.parse::<usize>().is_err());
+    let (rows, more) = last(f.w, deeds_with(f.w, word), lines(call));
+    let about = word.map(|word| ("word".to_owned(), word.clone()));
+    let rows = rows.into_iter().rev().collect();
+    answer(Content::Events(EventsView { list: EventList::Audit, about, rows, more, at: f.at }))
+}
+
+/// Everything that the World remembers, as far as whoever asks may see it, oldest first.
+pub(super) fn everything(f: &Fold<'_>, call: &Call) -> Vec<EventRow> {
+    last(f.w, gather(f, call, About::Everything), usize::MAX).0
+}
+
+/// What people and sereno did, oldest first; what has a word in it, when there is one.
+pub(super) fn deeds(w: &World, word: Option<&String>) -> Vec<EventRow> {
+    last(w, deeds_with(w, word), usize::MAX).0
+}
+
+fn deeds_with<'a>(w: &'a World, word: Option<&String>) -> Vec<Dated<'a>> {
     let wanted = word.map(|word| word.to_lowercase());
     let fits = |deed: &&Deed| {
         let has = |text: &str| wanted.as_ref().is_none_or(|wanted| text.to_lowercase().contains(wanted));
         has(&deed.by) || has(&deed.what) || has(&deed.about)
     };
-    let deeds: Vec<Dated<'_>> = w.deeds.iter().filter(fits).map(|deed| (deed.at, Source::Deed(deed))).collect();
-    let (rows, more) = last(w, deeds, lines(call));
-    let about = word.map(|word| ("word".to_owned(), word.clone()));
-    let rows = rows.into_iter().rev().collect();
-    answer(Content::Events(EventsView { list: EventList::Audit, about, rows, more, at: f.at }))
+    w.deeds.iter().filter(fits).map(|deed| (deed.at, Source::Deed(deed))).collect()
 }
 
 fn lines(call: &Call) -> usize {

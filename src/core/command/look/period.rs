@@ -29,13 +29,15 @@ pub fn start_of_today(f: &Fold<'_>, call: &Call) -> Ts {
     f.at.start_of_day(&own_zone(f, call))
 }
 
+/// Whether a word says which time is meant.
+pub fn is_period(word: &str) -> bool {
+    let word = word.to_lowercase();
+    matches!(word.as_str(), "today" | "hoy") || Span::parse(&word).is_ok()
+}
+
 /// What a line asks about: `today` or a span, wherever it stands, and `standard` without either.
 pub fn period(f: &Fold<'_>, call: &Call, standard: &str) -> Result<Period, Reason> {
-    let is_period = |word: &&String| {
-        let word = word.to_lowercase();
-        matches!(word.as_str(), "today" | "hoy") || Span::parse(&word).is_ok()
-    };
-    let word = call.line.words.iter().find(is_period).map(|w| w.to_lowercase());
+    let word = call.line.words.iter().find(|word| is_period(word)).map(|w| w.to_lowercase());
     match word.as_deref().unwrap_or(standard) {
         "today" | "hoy" => Ok(Period { name: "today".into(), from: start_of_today(f, call) }),
         word => {

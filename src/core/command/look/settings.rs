@@ -25,6 +25,7 @@ pub fn settings(f: &mut Fold<'_>, call: &Call) -> Outcome {
         approval_timeout: policy.approval_timeout,
         silent_after: policy.silent_after,
         defaults: (policy.lang.as_str().to_owned(), policy.tz.clone()),
+        notify: known.map(|(name, _)| f.notify_view(name)),
         at: f.at,
     }))
 }
