@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::calendar::{Cron, Schedule};
 use super::delivery::{Class, Draft, Subject};
-use super::message::{Content, DigestView};
+use super::message::{Button, ButtonStyle, Content, DigestView};
 use super::money::Micros;
 use super::policy::{DigestSpec, Policy};
 use super::reason::Reason;
@@ -87,6 +87,13 @@ pub struct Reader {
     pub tz: String,
     /// Where they read.
     pub to: Vec<Destination>,
+}
+
+impl Reader {
+    /// What ends their digests: a person's own choice. A conversation of several has none of its own.
+    fn stops(&self) -> Option<Button> {
+        self.key.starts_with("person:").then(|| Button::new("stop_digests", "/notify digest:off", ButtonStyle::Plain))
+    }
 }
 
 /// The readers of a digest, in order. A conversation that two entries lead to belongs to the first.
@@ -196,7 +203,7 @@ impl Fold<'_> {
             class: Class::Info,
             severity: None,
             silent: true,
-            buttons: Vec::new(),
+            buttons: reader.stops().into_iter().collect(),
             must_show: 0,
         };
         let to = reader.to.iter().map(|to| (self.w.moved_to(to.clone()), None)).collect();

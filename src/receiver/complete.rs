@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::channel::{Offer, Typing};
 use crate::core::access::{Authorized, authorize};
-use crate::core::command::{ArgKind, CATALOGUE};
+use crate::core::command::{ArgKind, CATALOGUE, quoted};
 use crate::core::message::{AgentRow, SessionRow, TaskLabel, Who};
 use crate::core::policy::Policy;
 use crate::core::text::clip;
@@ -100,10 +100,8 @@ fn fitting(found: Vec<Offer>, typed: &str) -> Vec<Offer> {
     offers.take(OFFERED).collect()
 }
 
-/// An offer that can be typed as one argument; `None` when nothing can stand for it.
-fn typable(offer: Offer) -> Option<Offer> {
-    let Offer { label, value } = offer;
-    let value = if value.contains(char::is_whitespace) { format!("\"{value}\"") } else { value };
-    let is_plain = value.trim_matches('"').chars().all(|c| !matches!(c, '"' | '“' | '”') && !c.is_control());
-    (is_plain && value.chars().count() <= LABEL).then(|| Offer { label: clip(&label, LABEL), value })
+/// An offer that can be typed as one argument; `None` when it is too long for that.
+fn typable(Offer { label, value }: Offer) -> Option<Offer> {
+    let value = quoted(&value);
+    (value.chars().count() <= LABEL).then(|| Offer { label: clip(&label, LABEL), value })
 }

@@ -73,6 +73,30 @@ fixed_header!(
     Quiet, "Importance", "low"
 );
 
+/// Where whoever wants no more of these mails says so with one click, without seeing a page.
+/// <https://www.rfc-editor.org/rfc/rfc8058>
+#[derive(Clone)]
+struct ListUnsubscribe(String);
+
+impl Header for ListUnsubscribe {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe")
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(text.to_owned()))
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), format!("<{}>", self.0))
+    }
+}
+
+fixed_header!(
+    /// The link above may be posted to. <https://www.rfc-editor.org/rfc/rfc8058#section-3.1>
+    OneClick, "List-Unsubscribe-Post", "List-Unsubscribe=One-Click"
+);
+
 impl Letter<'_> {
     /// Its name and its bytes.
     ///
@@ -101,6 +125,9 @@ impl Letter<'_> {
         }
         if out.silent {
             message = message.header(Quiet);
+        }
+        if let Some(link) = self.stops() {
+            message = message.header(ListUnsubscribe(link)).header(OneClick);
         }
         let boundary = boundary(&name, &plain, &html);
         // No line of base64 begins with a dash, so the boundary around the picture need not know it.
@@ -138,6 +165,12 @@ impl Letter<'_> {
     fn date(&self) -> Date {
         let millis = u64::try_from(self.out.at.0).unwrap_or(0);
         Date::new(std::time::UNIX_EPOCH + std::time::Duration::from_millis(millis))
+    }
+
+    /// The link that ends mails of this kind, where its reader has one: the only button of a digest.
+    fn stops(&self) -> Option<String> {
+        let button = self.out.buttons.first().filter(|_| self.out.about.kind == "digest")?;
+        Some(format!("{}/m/stop/{}", self.links?, button.token))
     }
 
     fn links(&self) -> Vec<Link> {

@@ -6,22 +6,24 @@
 
 use axum::Json;
 use axum::body::Body as Content;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::limits::SMALL_BODY;
 use super::super::problem::Problem;
-use super::super::{Shared, body};
+use super::super::{Door, Shared, body};
 use super::{html, session};
 use crate::channel::tap;
 use crate::channel::token::Token;
 use crate::core::access::Actor;
 use crate::core::input::{Body, Invocation, Origin};
+use crate::core::message::Content as Message;
 use crate::core::reason::Reason;
+use crate::core::step::Reply;
 use crate::courier::draw;
 use crate::engine::NewInput;
 use crate::render::markup::{Block, Doc, Span, text_of};
@@ -96,16 +98,8 @@ pub async fn act(State(door): State<Shared>, headers: HeaderMap, content: Conten
     let tapped: Tapped = read(&door, &headers, content).await?;
     let Some((token, row)) = find(&door, &tapped.token).await? else { return Ok(dead(&door, &headers)) };
     let to = &row.copy.to;
-    let invocation = Invocation {
-        actor: Actor { channel: to.channel.clone(), account: to.target.clone(), display: None },
-        text: tapped.why.trim().to_owned(),
-        tap: Some(tap(&token, None)),
-        origin: Some(Origin { channel: to.channel.clone(), target: to.target.clone(), reply_to: None }),
-        device: None,
-        secret: None,
-    };
-    let appended = door.log.append_one(NewInput::unkeyed(Body::Command(invocation))).await?;
-    let reply = appended.reply.ok_or_else(|| Problem::new(500, "There is no answer."))?;
+    let origin = Origin { channel: to.channel.clone(), target: to.target.clone(), reply_to: None };
+    let reply = carry_out(&door, &row, &token, tapped.why.trim(), Some(origin)).await?;
     let reader = draw::reader(&door.progress.policy.borrow(), &row.copy);
     let text = RENDERER.sentence(&reply.reason, &reader, door.sources.now());
     let now = find(&door, &tapped.token).await?;
@@ -116,6 +110,55 @@ pub async fn act(State(door): State<Shared>, headers: HeaderMap, content: Conten
         _ => StatusCode::CONFLICT,
     };
     Ok((status, Json(Done { text, refused: reply.refused, card })).into_response())
+}
+
+/// `GET /m/stop/{token}`: whoever looks where the link of a mail program leads gets the page of the button.
+pub async fn look_at_stop(Path(token): Path<String>) -> Redirect {
+    // Nothing but a token of ours passes, so that nothing else can stand in the address.
+    let token: String = token.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
+    Redirect::to(&format!("/m#{token}"))
+}
+
+/// `POST /m/stop/{token}`: a mail program says for its reader that they want no more of these mails. Only a digest's
+/// button can be pressed this way, because the token stands where servers on the way log it.
+/// <https://www.rfc-editor.org/rfc/rfc8058#section-3.2>
+pub async fn stop(
+    State(door): State<Shared>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+    content: Content,
+) -> Result<StatusCode, Problem> {
+    let content = body::read(&door.limits, &headers, content, SMALL_BODY).await?;
+    let said = String::from_utf8_lossy(&content.bytes);
+    if !said.contains("List-Unsubscribe") || !said.contains("One-Click") {
+        return Err(Problem::new(400, "This address takes List-Unsubscribe=One-Click, as RFC 8058 has it."));
+    }
+    let found = find(&door, &token).await?.filter(|(_, row)| matches!(row.card.content, Message::Digest(_)));
+    let Some((token, row)) = found else { return Err(Problem::new(410, "This link does nothing any more.")) };
+    // No answer is sent: it would be another mail to somebody who wants fewer.
+    let reply = carry_out(&door, &row, &token, "", None).await?;
+    Ok(if reply.refused { StatusCode::CONFLICT } else { StatusCode::OK })
+}
+
+/// Presses a button for whoever reads at its address.
+async fn carry_out(
+    door: &Door,
+    row: &FeedRow,
+    token: &Token,
+    why: &str,
+    origin: Option<Origin>,
+) -> Result<Reply, Problem> {
+    let to = &row.copy.to;
+    let invocation = Invocation {
+        actor: Actor { channel: to.channel.clone(), account: to.target.clone(), display: None },
+        text: why.to_owned(),
+        tap: Some(tap(token, None)),
+        origin,
+        device: None,
+        secret: None,
+    };
+    let appended = door.log.append_one(NewInput::unkeyed(Body::Command(invocation))).await?;
+    appended.reply.ok_or_else(|| Problem::new(500, "There is no answer."))
 }
 
 /// Reads what our own page has sent; no form and no other page can send it.

@@ -67,6 +67,7 @@ pub fn routes() -> Router<Shared> {
         .route("/m", get(mail::landing))
         .route("/m/show", post(mail::show))
         .route("/m/act", post(mail::act))
+        .route("/m/stop/{token}", get(mail::look_at_stop).post(mail::stop))
         .route("/act", post(act))
         .route("/say", post(say))
         .route("/devices", post(devices::notify))

@@ -9,6 +9,7 @@ pub mod links;
 mod maildev;
 mod pictures;
 pub mod post;
+mod stops;
 mod stories;
 mod verdicts;
 
