@@ -188,11 +188,11 @@ pub async fn alert(
     let visitor = visitor!(door, headers);
     let mut detail = Detail::new(List::Alerts, &["alert", &code]);
     let number = code.strip_prefix('A').and_then(|digits| digits.parse::<u64>().ok());
-    let why = look_once(&door, &visitor, format!("/why {}", quoted(&code))).await?;
+    let why = look_once(&door, &visitor, why_of_alert(&code)).await?;
     // Only what the fold has shown may be read from the store.
     match (why, number) {
-        (Ok(why), Some(number)) => {
-            detail.add([Ok(why)]);
+        (Ok(Content::Why(why)), Some(number)) if why.subject == code => {
+            detail.why = Some(why);
             let card = door.store.alert(number).await?.and_then(|alert| alert.card);
             let content = match card {
                 Some(card) => door.store.card_content(card).await?,
@@ -205,10 +205,15 @@ pub async fn alert(
             }
             detail.title = Some(code);
         }
-        (Err(reason), _) => detail.refuse(&door, &visitor, &reason),
-        (Ok(_), None) => detail.refuse(&door, &visitor, &unknown("alert", &code)),
+        (Err(reason), Some(_)) => detail.refuse(&door, &visitor, &reason),
+        _ => detail.refuse(&door, &visitor, &unknown("alert", &code)),
     }
     answer(&door, &visitor, &headers, &detail).await
+}
+
+/// Asks why an alert is there. Its number is written with zeros, for a code of an approval may look like `A123`.
+fn why_of_alert(code: &str) -> String {
+    format!("/why {}", quoted(&format!("A{:0>12}", code.trim_start_matches('A'))))
 }
 
 /// `GET /card/{copy}`: one card of the visitor's own, why it is there, and the agent that it is about.
@@ -221,17 +226,16 @@ pub async fn card(State(door): State<Shared>, headers: HeaderMap, Path(copy): Pa
     }
     let mut detail = Detail::new(List::Feed, &["card", &copy.to_string()]);
     detail.card = Some(cards::draw_in("d-", &door, &visitor, &row).html);
-    let (code, who) = match &row.card.content {
-        Content::Approval(view) => (Some(&view.code), Some(&view.who)),
-        Content::Alert(view) | Content::Loop(view) => (Some(&view.code), view.who.as_ref()),
+    let (why, who) = match &row.card.content {
+        Content::Approval(view) => (Some(format!("/why {}", quoted(&view.code))), Some(&view.who)),
+        Content::Alert(view) | Content::Loop(view) => (Some(why_of_alert(&view.code)), view.who.as_ref()),
         Content::Agent(view) => (None, Some(&view.row.who)),
         Content::Session(view) => (None, Some(&view.row.agent)),
         Content::Control(view) => (None, view.targets.first().map(|target| &target.who)),
         _ => (None, None),
     };
-    if let Some(code) = code {
-        let why = look_once(&door, &visitor, format!("/why {}", quoted(code))).await?;
-        detail.add([why]);
+    if let Some(line) = why {
+        detail.add([look_once(&door, &visitor, line).await?]);
     }
     concerns(&mut detail, &door, &visitor, who).await?;
     answer(&door, &visitor, &headers, &detail).await

@@ -247,7 +247,7 @@ test('whoever sees a part finds no more of it in any view', async () => {
   await detail(bea).getByRole('button', { name: 'Pause' }).waitFor();
   assert.equal(await list(bea).getByRole('link', { name: /Debugger/ }).count(), 0);
   bea.offline = true; // Chromium logs refusals as errors.
-  for (const path of ['/agent/fleet/debugger', '/session/fleet/debugger-session-0001', '/task/OSINT-12']) {
+  for (const path of ['/agent/fleet/debugger', '/session/fleet/debugger-session-0001', '/task/OSINT-12', '/alert/A1']) {
     const answer = await bea.page.goto(sereno.url + path);
     assert.equal(answer.status(), 403, path);
     await detail(bea).getByRole('alert').waitFor();
