@@ -97,9 +97,7 @@ pub async fn show(State(door): State<Shared>, headers: HeaderMap, content: Conte
 pub async fn act(State(door): State<Shared>, headers: HeaderMap, content: Content) -> Result<Response, Problem> {
     let tapped: Tapped = read(&door, &headers, content).await?;
     let Some((token, row)) = find(&door, &tapped.token).await? else { return Ok(dead(&door, &headers)) };
-    let to = &row.copy.to;
-    let origin = Origin { channel: to.channel.clone(), target: to.target.clone(), reply_to: None };
-    let reply = carry_out(&door, &row, &token, tapped.why.trim(), Some(origin)).await?;
+    let reply = carry_out(&door, &row, &token, tapped.why.trim()).await?;
     let reader = draw::reader(&door.progress.policy.borrow(), &row.copy);
     let text = RENDERER.sentence(&reply.reason, &reader, door.sources.now());
     let now = find(&door, &tapped.token).await?;
@@ -135,25 +133,18 @@ pub async fn stop(
     }
     let found = find(&door, &token).await?.filter(|(_, row)| matches!(row.card.content, Message::Digest(_)));
     let Some((token, row)) = found else { return Err(Problem::new(410, "This link does nothing any more.")) };
-    // No answer is sent: it would be another mail to somebody who wants fewer.
-    let reply = carry_out(&door, &row, &token, "", None).await?;
+    let reply = carry_out(&door, &row, &token, "").await?;
     Ok(if reply.refused { StatusCode::CONFLICT } else { StatusCode::OK })
 }
 
 /// Presses a button for whoever reads at its address.
-async fn carry_out(
-    door: &Door,
-    row: &FeedRow,
-    token: &Token,
-    why: &str,
-    origin: Option<Origin>,
-) -> Result<Reply, Problem> {
+async fn carry_out(door: &Door, row: &FeedRow, token: &Token, why: &str) -> Result<Reply, Problem> {
     let to = &row.copy.to;
     let invocation = Invocation {
         actor: Actor { channel: to.channel.clone(), account: to.target.clone(), display: None },
         text: why.to_owned(),
         tap: Some(tap(token, None)),
-        origin,
+        origin: Some(Origin { channel: to.channel.clone(), target: to.target.clone(), reply_to: None }),
         device: None,
         secret: None,
     };

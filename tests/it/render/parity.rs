@@ -73,8 +73,20 @@ fn no_two_commands_answer_to_the_same_word() {
 
 #[test]
 fn every_button_that_a_card_can_wear_has_a_text() {
-    let labels =
-        ["ack", "why", "pause", "kill", "do_it", "show", "deny", "approve", "approve_session", "deny_why", "deny_stop"];
+    let labels = [
+        "ack",
+        "why",
+        "pause",
+        "kill",
+        "do_it",
+        "show",
+        "deny",
+        "approve",
+        "approve_session",
+        "deny_why",
+        "deny_stop",
+        "stop_digests",
+    ];
     for label in labels {
         for lang in Lang::ALL {
             assert!(CATALOGUE.button(label, lang).is_some(), "{label} in {}", lang.as_str());

@@ -129,8 +129,10 @@ test('two people who tap at once make one decision', async () => {
   await Promise.all([ana, ben].map((one) => waiting(one).waitFor()));
   ana.offline = true; // Chromium logs the refusal of the second as an error.
   ben.offline = true;
-  const [yes, no] = [waiting(ana).getByRole('button', { name: 'Approve once' }), waiting(ben).getByRole('button', { name: 'Reject' }).first()];
-  await Promise.all([yes.evaluate((button) => { button.click(); button.click(); }), no.dispatchEvent('click')]);
+  const buttons = [waiting(ana).getByRole('button', { name: 'Approve once' }), waiting(ben).getByRole('button', { name: 'Reject' }).first()];
+  // Both are in hand before either is tapped: the other's tap may take a button away.
+  const [yes, no] = await Promise.all(buttons.map((button) => button.elementHandle()));
+  await Promise.all([yes.evaluate((button) => { button.click(); button.click(); }), no.evaluate((button) => button.click())]);
   const titles = await Promise.all([ana, ben].map((one) => decided(one, 'make release').locator('h3').textContent()));
   assert.equal(titles[0], titles[1]);
   await until('the fleet hears of it', () => told() > 0);
