@@ -179,10 +179,11 @@ impl Receiver {
     /// Offers whoever types what may stand there. At most once: they go on typing, or type it all.
     pub async fn complete(&self, channel: &dyn Channel, typing: &Typing) {
         let policy = self.progress.policy.borrow().clone();
-        match complete::offers(&self.store, &policy, typing, self.sources.now()).await {
-            Ok(offers) => channel.offer(&typing.answer_to, &offers).await,
-            Err(error) => tracing::debug!(%error, "nothing could be offered"),
-        }
+        let offers = complete::offers(&self.store, &policy, typing, self.sources.now()).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "nothing could be offered");
+            Vec::new()
+        });
+        channel.offer(&typing.answer_to, &offers).await;
     }
 
     /// What was said or tapped, as the fold knows it. `None` for a token that is not ours.

@@ -288,6 +288,11 @@ impl Fold<'_> {
 
     /// Sends an answer that will not change.
     pub fn send_answer(&mut self, content: Content, to: Destination) -> u64 {
+        self.send_answers(content, vec![to])
+    }
+
+    /// Sends the same answer to several places.
+    fn send_answers(&mut self, content: Content, to: Vec<Destination>) -> u64 {
         let draft = Draft {
             subject: Subject::Nothing,
             content,
@@ -297,6 +302,6 @@ impl Fold<'_> {
             buttons: Vec::new(),
             must_show: 0,
         };
-        self.send(draft, vec![(to, None)])
+        self.send(draft, to.into_iter().map(|to| (to, None)).collect())
     }
 }

@@ -107,10 +107,9 @@ impl Preferences {
         self.kept.values().map(Vec::len).sum()
     }
 
-    /// Somebody is not known any more.
+    /// Somebody is not known any more. What waits for them is let go by whoever looks at it next.
     pub fn forget(&mut self, person: &str) {
         self.chosen.remove(person);
-        self.kept.remove(person);
     }
 }
 

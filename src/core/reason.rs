@@ -68,6 +68,11 @@ pub enum Reason {
         /// Who.
         person: String,
     },
+    /// What waited for the person is not for them any more: they are not there, may not see it, or have no way there.
+    NotTheirs {
+        /// Who.
+        person: String,
+    },
     /// Why this comes only now: nothing keeps it from the person any more.
     SuppressionEnded {
         /// When it would have come.

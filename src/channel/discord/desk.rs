@@ -219,7 +219,7 @@ impl Desk {
 
     /// Shows whoever types what may stand there.
     pub async fn offer(&self, id: &str, offers: &[Offer]) {
-        let Some(open) = self.find(id) else { return };
+        let Some(open) = self.take_out(id) else { return };
         let choices: Vec<Value> =
             offers.iter().map(|offer| json!({ "name": offer.label, "value": offer.value })).collect();
         if let Err(trouble) = self.first(&open, CHOICES, json!({ "choices": choices })).await {
@@ -276,6 +276,13 @@ impl Desk {
         let route =
             Route::WebhookFollowupMessage { application_id: open.app, token: &open.token, message_id: receipt.message };
         Some(self.rest.patch(route, form, file).await)
+    }
+
+    /// An interaction that is over once it is answered: there is one for every letter that somebody types.
+    fn take_out(&self, id: &str) -> Option<Arc<Open>> {
+        let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = all.iter().position(|open| open.id.to_string() == id)?;
+        all.remove(at)
     }
 
     fn find(&self, id: &str) -> Option<Arc<Open>> {

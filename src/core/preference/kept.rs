@@ -52,19 +52,45 @@ impl Fold<'_> {
     /// Looks at what waits for anybody: something may keep it no more.
     pub fn reconsider_all(&mut self) {
         let people: Vec<String> = self.w.preferences.kept.keys().cloned().collect();
+        // Whoever is not there any more will hear of nothing, which others may have been spared for.
+        for person in &people {
+            self.drop_kept(person);
+        }
         for person in people {
             self.reconsider(&person);
         }
     }
 
+    /// Drops what is not for a person any more, and says so.
+    fn drop_kept(&mut self, person: &str) {
+        let kept = self.w.preferences.kept.remove(person).unwrap_or_default();
+        let (theirs, others): (Vec<Kept>, Vec<Kept>) = kept.into_iter().partition(|one| self.is_theirs(person, one));
+        if !theirs.is_empty() {
+            self.w.preferences.kept.insert(person.to_owned(), theirs);
+        }
+        for one in others {
+            self.note_on_subject(one.card, Reason::NotTheirs { person: person.to_owned() });
+        }
+    }
+
+    /// Whether a person is there, may see what a card is about, and can be told where they were to be told.
+    fn is_theirs(&self, person: &str, one: &Kept) -> bool {
+        let policy = &self.w.policy;
+        let is_there = policy.people.contains_key(person) && policy.channels.contains_key(&one.to.channel);
+        is_there && self.w.cards.get(&one.card).is_some_and(|card| self.may_hear(person, card))
+    }
+
     /// Looks at what waits for a person: it is told, waits on, or matters no more.
     pub fn reconsider(&mut self, person: &str) {
+        self.drop_kept(person);
         let kept = self.w.preferences.kept.remove(person).unwrap_or_default();
-        let is_known = self.w.policy.people.contains_key(person);
         let (mut told, mut rest) = (Vec::new(), Vec::new());
-        for mut one in kept.into_iter().filter(|_| is_known) {
+        for mut one in kept {
             let Some(card) = self.w.cards.get(&one.card) else { continue };
-            let Some(sort) = Sort::of_card(card).filter(|_| self.may_hear(person, card)) else { continue };
+            let Some(sort) = Sort::of_card(card) else {
+                told.push(one);
+                continue;
+            };
             let is_below = matches!(self.w.ruling(person, sort, one.despite), Ruling::Below(_));
             if is_below && !self.is_heard_of(card) {
                 one.despite = true;
@@ -144,7 +170,6 @@ impl Fold<'_> {
             let severity = self.w.cards.get(&one.card).and_then(|card| card.severity);
             (one.to.channel.clone(), one.to.target.clone(), severity, one.card)
         });
-        told.retain(|one| self.w.policy.channels.contains_key(&one.to.channel));
         for here in told.chunk_by(|a, b| a.to == b.to) {
             let (open, over): (Vec<&Kept>, Vec<&Kept>) = here.iter().partition(|one| self.is_open(one.card));
             let together: Vec<&Kept> = if open.len() > FEW { here.iter().collect() } else { over };

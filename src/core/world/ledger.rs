@@ -122,6 +122,11 @@ impl Ledger {
         })
     }
 
+    /// When the oldest cell begins.
+    pub fn oldest(&self) -> Option<Ts> {
+        self.times.keys().next().copied()
+    }
+
     /// Merges what is old and forgets what is very old.
     pub fn compact(&mut self, now: Ts) {
         let (fine, kept) = (floor(now.minus(FINE), Span::hours(1)), now.minus(KEPT));

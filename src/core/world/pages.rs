@@ -226,7 +226,9 @@ impl Fold<'_> {
                 pages.0.insert(tz.clone(), longest.into_iter().filter(|(_, page)| page.until <= back).collect());
             }
             let written = pages.0.entry(tz.clone()).or_default();
-            let from = written.values().next_back().map_or(back, |page| page.until);
+            // Whoever went away before the first page was written comes back to cells that are older than that.
+            let first = self.w.ledger.oldest().map_or(back, |at| Unit::Day.began(at, &on).min(back));
+            let from = written.values().next_back().map_or(first, |page| page.until);
             let until = Unit::Day.began(self.at.minus(SETTLED), &on);
             // After a long absence there is nothing to add up but the days at its ends.
             let from = from.max(until.minus(KEPT));

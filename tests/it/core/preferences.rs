@@ -163,6 +163,22 @@ fn whoever_chose_a_level_is_told_when_the_others_cannot_be_reached() {
 }
 
 #[test]
+fn what_waits_for_somebody_who_goes_is_said_and_told_to_whoever_was_spared_it() {
+    let mut sim = Sim::with(rules());
+    choose(&mut sim, "/notify level:critical");
+    assert!(!sim.say("victor", "/notify quiet:23-7").refused);
+    sim.to("23:30");
+    spends(&mut sim, "debug", "2.00");
+    assert!(on_phone(&sim).is_empty(), "victor hears of it in the morning");
+    sim.input(Body::Policy(Box::new(alone())));
+    let why = trail(&sim, "warning");
+    assert!(why.contains(&"not_theirs".to_owned()) && why.contains(&"nobody_else".to_owned()), "{why:?}");
+    assert_eq!(on_phone(&sim), ["warning", "info"]);
+    assert_eq!(sim.world.preferences.waiting(), 0);
+    sim.assert_empty();
+}
+
+#[test]
 fn in_quiet_hours_what_is_not_critical_waits_and_comes_at_their_end() {
     let mut sim = Sim::with(rules());
     choose(&mut sim, "/notify quiet:23:00-07:00");

@@ -121,6 +121,7 @@ fn reasons() -> Vec<Reason> {
         R::QuietHours { person: person(), until: at },
         R::BelowLevel { person: person(), level: Severity::Critical },
         R::NobodyElse { person: person() },
+        R::NotTheirs { person: person() },
         R::SuppressionEnded { since: at },
         R::DigestOff,
         R::Sent { to: to(), receipt: text(), attempt: 1 },

@@ -9,7 +9,6 @@ use super::super::{Answer, CATALOGUE, Call};
 use super::history::{deeds, everything};
 use super::period::{Period, is_period, period};
 use super::{Outcome, sees_alert, sees_task};
-use crate::core::delivery::{Class, Draft, Subject};
 use crate::core::message::{Content, EventRow, ExportFormat, ExportKind, ExportView, NoticeView};
 use crate::core::reason::Reason;
 use crate::core::route::Destination;
@@ -65,16 +64,7 @@ fn hand_over(f: &mut Fold<'_>, call: &Call, content: Content, to: Destination) {
     let is_page = |to: &Destination| f.w.policy.channels.get(&to.channel).is_some_and(|channel| channel.kind == "web");
     let page = f.w.destinations_of_person(&call.who.person).into_iter().find(is_page);
     let page = page.filter(|page| (&page.channel, &page.target) != (&to.channel, &to.target));
-    let draft = Draft {
-        subject: Subject::Nothing,
-        content,
-        class: Class::Reply,
-        severity: None,
-        silent: true,
-        buttons: Vec::new(),
-        must_show: 0,
-    };
-    f.send(draft, std::iter::once(to).chain(page).map(|to| (to, None)).collect());
+    f.send_answers(content, std::iter::once(to).chain(page).collect());
 }
 
 fn kind(call: &Call) -> Result<ExportKind, Reason> {
