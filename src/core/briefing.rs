@@ -215,13 +215,16 @@ impl Fold<'_> {
     /// Writes pages for the clocks of all readers and of budgets, and forgets those who have not been told anything for long.
     pub(super) fn keep_briefings(&mut self) {
         let at = self.at;
-        let told = self.w.briefings.told.values().flat_map(BTreeMap::values);
-        let mut zones: BTreeSet<String> = told.map(|told| told.tz.clone()).collect();
+        let mut clocks: BTreeMap<String, BTreeSet<Ts>> = BTreeMap::new();
+        for told in self.w.briefings.told.values().flat_map(BTreeMap::values) {
+            // The next digest begins there, whatever the clock was when the last one was told.
+            clocks.entry(told.tz.clone()).or_default().insert(told.until);
+        }
         if !self.w.policy.budgets.is_empty() {
             // Weeks and months of budgets are on the clock of the fleet.
-            zones.insert(self.w.policy.tz.clone());
+            clocks.entry(self.w.policy.tz.clone()).or_default();
         }
-        self.write_pages(&zones);
+        self.write_pages(&clocks);
         for (name, _, reader) in self.w.every_reader() {
             if let Some(told) = self.w.briefings.told_mut(&name, &reader.key) {
                 told.configured = at;

@@ -1,9 +1,11 @@
 //! Whole days on the clocks of those who read digests: money and tallies, added up once and kept for two months.
 //!
 //! A page is written before the ledger forgets the tasks and quarters of its day; what is booked on that day later is
-//! added to it. Pages add up to weeks and months. Of many agents, families and tasks the dearest are named.
+//! added to it. Pages add up to weeks and months. Where somebody's last digest ended within a day, as on another clock,
+//! that day has two pages. Of many agents, families and tasks the dearest are named.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::Excluded;
 
 use serde::{Deserialize, Serialize};
 
@@ -203,6 +205,16 @@ impl World {
         }
         money
     }
+
+    /// Writes the page of a day, or one for each of its parts when it is cut.
+    fn write_day(&self, written: &mut BTreeMap<Ts, Page>, (begin, end): (Ts, Ts), cuts: &BTreeSet<Ts>) {
+        let mut from = begin;
+        for until in cuts.range((Excluded(begin), Excluded(end))).copied().chain([end]) {
+            let Page { money, tally, .. } = self.account(UNWRITTEN, from, until);
+            written.insert(from, Page { until, money: money.bounded(), tally });
+            from = until;
+        }
+    }
 }
 
 fn at(sums: &mut Vec<Spent>, place: u32) -> &mut Spent {
@@ -214,10 +226,11 @@ fn at(sums: &mut Vec<Spent>, place: u32) -> &mut Spent {
 }
 
 impl Fold<'_> {
-    /// Writes pages of the days that are over, for the clocks of `zones`, and forgets old ones.
-    pub(in crate::core) fn write_pages(&mut self, zones: &BTreeSet<String>) {
+    /// Writes pages of the days that are over, for each of `clocks`, and forgets old ones. A page ends at the times that
+    /// stand with its clock, as well as at midnight.
+    pub(in crate::core) fn write_pages(&mut self, clocks: &BTreeMap<String, BTreeSet<Ts>>) {
         let mut pages = std::mem::take(&mut self.w.pages);
-        for tz in zones {
+        for (tz, cuts) in clocks {
             let Ok(on) = zone(tz) else { continue };
             let back = Unit::Day.began(self.at.minus(BACK), &on);
             if !pages.0.contains_key(tz) {
@@ -233,15 +246,20 @@ impl Fold<'_> {
             // After a long absence there is nothing to add up but the days at its ends.
             let from = from.max(until.minus(KEPT));
             for date in Unit::Day.between(from, until, &on) {
-                let (begin, end) =
-                    (begins(date, &on).max(from), begins(Unit::Day.next_first_day(date), &on).min(until));
-                let Page { money, tally, .. } = self.w.account(UNWRITTEN, begin, end);
-                written.insert(begin, Page { until: end, money: money.bounded(), tally });
+                let day = (begins(date, &on).max(from), begins(Unit::Day.next_first_day(date), &on).min(until));
+                self.w.write_day(written, day, cuts);
+            }
+            let whole = |cut: &Ts| {
+                let (begin, page) = written.range(back..*cut).next_back()?;
+                (page.until > *cut).then_some((*begin, page.until))
+            };
+            for day in cuts.range(back..).filter_map(whole).collect::<BTreeSet<_>>() {
+                self.w.write_day(written, day, cuts);
             }
             let old = self.at.minus(KEPT);
             written.retain(|_, page| page.until > old);
         }
-        pages.0.retain(|tz, _| zones.contains(tz));
+        pages.0.retain(|tz, _| clocks.contains_key(tz));
         self.w.pages = pages;
     }
 

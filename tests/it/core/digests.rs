@@ -244,6 +244,33 @@ fn a_day_is_quiet_only_when_it_is_known_that_nothing_happened() {
 }
 
 #[test]
+fn a_day_that_a_digest_cut_on_another_clock_is_told_whole_after_a_long_absence() {
+    // Victor's pages of Berlin stand already when ana comes to that clock, or there are none.
+    for victor in ["Europe/Berlin", "UTC"] {
+        let in_berlin = |names: &[&str]| {
+            let mut policy = briefed("5 0 * * *", Unit::Week);
+            for name in names {
+                policy.people.get_mut(*name).unwrap().tz = "Europe/Berlin".into();
+            }
+            policy
+        };
+        let ours: &[&str] = if victor == "UTC" { &[] } else { &["victor"] };
+        let mut sim = Sim::with(in_berlin(ours));
+        // It is Friday. The first digest ends at Monday's midnight in UTC, which is one o'clock in Berlin.
+        sim.advance(Span::days(3));
+        spends(&mut sim, "coder", "0.30");
+        sim.advance(Span::days(2));
+        let both: Vec<&str> = ours.iter().copied().chain(["ana"]).collect();
+        sim.input(Body::Policy(Box::new(in_berlin(&both))));
+        sim.advance(Span::days(1));
+        sim.away(Span::days(9));
+        let view = told(&sim)["ana"].last().unwrap().clone();
+        assert_eq!((view.from.rfc3339(), view.money.cents), ("2026-11-23T00:00:00.000Z".into(), 30), "{victor}");
+        sim.assert_empty();
+    }
+}
+
+#[test]
 fn whoever_asks_sees_the_last_one_or_the_next_so_far() {
     let mut sim = Sim::new();
     spends(&mut sim, "coder", "0.50");
