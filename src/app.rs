@@ -101,7 +101,7 @@ impl App {
         let (engine_stopper, engine_stop) = Stopper::new();
         let engine = (engine_stopper, tokio::spawn(keeper.run(engine_stop)));
         let tokens = tokens(&store, &sources).await?.with_page(&config.public_url());
-        let push = Arc::new(devices::push(config, &store, &sources).await?);
+        let push = Arc::new(devices::push(config, &store, &sources, progress.policy.clone()).await?);
         channels.insert(PUSH.to_owned(), push.clone());
         let channels = Arc::new(channels);
         let health = Arc::new(Health::new(sources.now()));

@@ -3,7 +3,7 @@
 //! An update is confirmed to its platform only once it is stored, and the same update counts once. How a platform
 //! hands updates over is its adapter's affair; when to ask again, and which process may, is decided here.
 
-mod complete;
+pub mod complete;
 
 use std::collections::HashMap;
 use std::sync::Arc;

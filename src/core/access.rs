@@ -15,7 +15,7 @@ use super::policy::Policy;
 use super::reason::Reason;
 use super::world::{Agent, World};
 
-pub use scope::{Access, AccessRule, ENVIRONMENT_TAG, Rights, Ruling, Target, Within, fits};
+pub use scope::{Access, AccessRule, Concerns, ENVIRONMENT_TAG, Rights, Ruling, Target, Within, fits};
 
 /// What a person is trusted with. Each command names the roles that may use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -141,10 +141,15 @@ impl Authorized {
         self.ruling(Some(*target)) == Ruling::Allowed
     }
 
+    /// Whether the command may be used on every agent, and on what is no agent's.
+    pub fn may_all(&self) -> bool {
+        self.is_unbounded() || self.ruling(None) == Ruling::Allowed
+    }
+
     /// Whether the command may be used on one of these agents at least, or on what is no agent's when there are none.
     pub fn may_any(&self, w: &World, agents: &[Ix<Agent>]) -> bool {
         match agents {
-            [] => self.ruling(None) == Ruling::Allowed,
+            [] => self.may_all(),
             agents => agents.iter().any(|agent| self.may(w, *agent)),
         }
     }

@@ -18,13 +18,15 @@ pub use catalogue::{Arg, ArgKind, CATALOGUE, Catalogue, Confirm, Effect, Group, 
 pub use parse::{Line, is_command, quoted};
 pub use secret::{Delicate, SecretKind, delicate};
 
-use super::access::{self, Authorized};
+use super::access::{self, Actor, Authorized};
 use super::delivery::{Class, Draft, Subject};
 use super::input::{Invocation, Origin, Secret, Tap};
 use super::message::{Content, NoticeView};
 use super::reason::Reason;
 use super::route::Destination;
-use super::step::{Fold, Reply};
+use super::step::{Decision, Fold, Reply};
+use super::time::Ts;
+use super::world::World;
 
 /// A command that has been read and allowed.
 pub struct Call {
@@ -51,52 +53,86 @@ pub enum Answer {
     Done(Reason),
 }
 
+type Look = fn(&Fold<'_>, &Call) -> Result<Answer, Reason>;
+type Act = fn(&mut Fold<'_>, &Call) -> Result<Answer, Reason>;
+
 /// How a command is carried out.
-type Handler = fn(&mut Fold<'_>, &Call) -> Result<Answer, Reason>;
+enum Handler {
+    /// It shows something and cannot change anything.
+    Look(Look),
+    /// It changes something.
+    Act(Act),
+    /// It changes something, or shows it when it is said without words.
+    Either(Look, Act),
+}
 
 /// Every command's handler, by name.
 const HANDLERS: &[(&str, Handler)] = &[
-    ("status", look::status),
-    ("agents", look::agents),
-    ("agent", look::agent),
-    ("sessions", look::sessions),
-    ("session", look::session),
-    ("tasks", look::tasks),
-    ("task", look::task),
-    ("cost", look::cost),
-    ("digest", look::digest),
-    ("budget", look::budget),
-    ("health", look::health),
-    ("errors", look::errors),
-    ("events", look::events),
-    ("timeline", look::timeline),
-    ("audit", look::audit),
-    ("export", look::export),
-    ("settings", look::settings),
-    ("alerts", look::alerts),
-    ("approvals", look::approvals),
-    ("why", look::why),
-    ("logs", look::logs),
-    ("whoami", look::whoami),
-    ("help", look::help),
-    ("show", act::show),
-    ("approve", act::approve),
-    ("deny", act::deny),
-    ("revoke", act::revoke),
-    ("ack", act::ack),
-    ("resolve", act::resolve),
-    ("pause", act::pause),
-    ("resume", act::resume),
-    ("kill", act::kill),
-    ("tell", act::tell),
-    ("reassign", act::reassign),
-    ("dead", look::dead),
-    ("outbox", act::outbox),
-    ("link", own::link),
-    ("login", own::login),
-    ("notify", notify::notify),
-    ("people", people::people),
+    ("status", Handler::Look(look::status)),
+    ("agents", Handler::Look(look::agents)),
+    ("agent", Handler::Look(look::agent)),
+    ("sessions", Handler::Look(look::sessions)),
+    ("session", Handler::Look(look::session)),
+    ("tasks", Handler::Look(look::tasks)),
+    ("task", Handler::Look(look::task)),
+    ("cost", Handler::Look(look::cost)),
+    ("digest", Handler::Look(look::digest)),
+    ("budget", Handler::Look(look::budget)),
+    ("health", Handler::Look(look::health)),
+    ("errors", Handler::Look(look::errors)),
+    ("events", Handler::Look(look::events)),
+    ("timeline", Handler::Look(look::timeline)),
+    ("audit", Handler::Look(look::audit)),
+    ("export", Handler::Act(look::export)),
+    ("settings", Handler::Look(look::settings)),
+    ("alerts", Handler::Look(look::alerts)),
+    ("approvals", Handler::Look(look::approvals)),
+    ("why", Handler::Look(look::why)),
+    ("logs", Handler::Look(look::logs)),
+    ("whoami", Handler::Look(look::whoami)),
+    ("help", Handler::Look(look::help)),
+    ("show", Handler::Act(act::show)),
+    ("approve", Handler::Act(act::approve)),
+    ("deny", Handler::Act(act::deny)),
+    ("revoke", Handler::Act(act::revoke)),
+    ("ack", Handler::Act(act::ack)),
+    ("resolve", Handler::Act(act::resolve)),
+    ("pause", Handler::Act(act::pause)),
+    ("resume", Handler::Act(act::resume)),
+    ("kill", Handler::Act(act::kill)),
+    ("tell", Handler::Act(act::tell)),
+    ("reassign", Handler::Act(act::reassign)),
+    ("dead", Handler::Look(look::dead)),
+    ("outbox", Handler::Act(act::outbox)),
+    ("link", Handler::Act(own::link)),
+    ("login", Handler::Act(own::login)),
+    ("notify", Handler::Either(notify::look, notify::notify)),
+    ("people", Handler::Either(people::look, people::people)),
 ];
+
+/// What a command shows to whoever asks, as the fold would answer it, without a place in the log: nothing follows from
+/// it, and the World stays as it is. What would change something is refused.
+pub fn look(world: &mut World, at: Ts, invocation: &Invocation) -> Reply {
+    let fold = Fold { at: at.max(world.now), w: world, out: Decision::default(), suspects: Vec::new(), made: 0 };
+    match fold.shown(invocation) {
+        Ok(Answer::Content(content)) => {
+            Reply { reason: Reason::Done, refused: false, content: Some(Box::new(content)), gate: None }
+        }
+        Ok(Answer::Done(reason)) => Reply { reason, refused: false, content: None, gate: None },
+        Err(reason) => Reply { reason, refused: true, content: None, gate: None },
+    }
+}
+
+fn handler(spec: &Spec) -> Option<&'static Handler> {
+    HANDLERS.iter().find(|(name, _)| *name == spec.name).map(|(_, handler)| handler)
+}
+
+impl Call {
+    /// A reason as whoever asks may know it.
+    fn told(&self, reason: Reason) -> Reason {
+        if self.who.is_unbounded() { reason } else { reason.without_names(|thing| self.line.typed(thing)) }
+    }
+}
 
 impl Fold<'_> {
     /// A person wants something.
@@ -124,18 +160,40 @@ impl Fold<'_> {
             return self.stranger_says(read.ok(), invocation);
         }
         let (spec, line) = read?;
-        let who = access::authorize(&self.w.policy, &invocation.actor, spec)
-            .inspect_err(|reason| self.audit_refusal(invocation, spec, reason))?;
-        let from = invocation.origin.as_ref().map(|origin| self.destination(origin, &who));
-        let (alone, secret) = (self.is_alone(invocation), invocation.secret.clone());
-        let handler = HANDLERS.iter().find(|(name, _)| *name == spec.name).map(|(_, handler)| *handler);
-        let call = Call { spec, line, who, from, alone, secret };
-        let outcome = handler.map_or(Err(Reason::NothingToDo), |handler| handler(self, &call));
-        let outcome = outcome.map_err(|reason| if call.who.is_unbounded() { reason } else { reason.without_names() });
+        let call =
+            self.call(spec, line, invocation).inspect_err(|reason| self.audit_refusal(invocation, spec, reason))?;
+        let outcome = match handler(spec) {
+            Some(Handler::Look(look)) => look(self, &call),
+            Some(Handler::Act(act) | Handler::Either(_, act)) => act(self, &call),
+            None => Err(Reason::NothingToDo),
+        };
         if let Err(reason @ (Reason::OutOfScope { .. } | Reason::DeniedByRule { .. })) = &outcome {
             self.audit_refusal(invocation, spec, reason);
         }
-        outcome
+        outcome.map_err(|reason| call.told(reason))
+    }
+
+    /// A command that may be used.
+    fn call(&self, spec: &'static Spec, line: Line, invocation: &Invocation) -> Result<Call, Reason> {
+        let who = access::authorize(&self.w.policy, &invocation.actor, spec)?;
+        let from = invocation.origin.as_ref().map(|origin| self.destination(origin, &who));
+        let (alone, secret) = (self.is_alone(invocation), invocation.secret.clone());
+        Ok(Call { spec, line, who, from, alone, secret })
+    }
+
+    fn shown(&self, invocation: &Invocation) -> Result<Answer, Reason> {
+        if self.is_over(&invocation.actor) {
+            let Actor { channel, account, .. } = invocation.actor.clone();
+            return Err(Reason::UnknownPerson { channel, account });
+        }
+        let (spec, line) = parse::read(&invocation.text)?;
+        let call = self.call(spec, line, invocation)?;
+        match handler(spec) {
+            Some(Handler::Look(look) | Handler::Either(look, _)) => {
+                look(self, &call).map_err(|reason| call.told(reason))
+            }
+            Some(Handler::Act(_)) | None => Err(Reason::NothingToDo),
+        }
     }
 
     /// Somebody whom nobody knows may ask who they are, and say a code; what else they say is not even read.
@@ -164,7 +222,7 @@ impl Fold<'_> {
     }
 
     /// Whether a token has expired and was not forgotten yet.
-    fn is_over(&self, actor: &access::Actor) -> bool {
+    fn is_over(&self, actor: &Actor) -> bool {
         let is_api = self.w.policy.channels.get(&actor.channel).is_some_and(|channel| channel.kind == "api");
         is_api && self.w.policy.keys.get(&actor.account).is_some_and(|key| key.expires <= self.at)
     }

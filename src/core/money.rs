@@ -208,6 +208,15 @@ pub struct Sums {
     pub cost: Micros,
 }
 
+impl Sum for Sums {
+    fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
+        iter.fold(Self::default(), |mut all, sums| {
+            all += sums;
+            all
+        })
+    }
+}
+
 impl AddAssign for Sums {
     fn add_assign(&mut self, other: Self) {
         self.calls = self.calls.saturating_add(other.calls);

@@ -539,12 +539,19 @@ impl Reason {
         value["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// The same for somebody who sees a part: what else has such a name is not theirs to know.
+    /// The same for somebody who sees a part: what else has such a name is not theirs to know, and what they may not
+    /// touch is called what they `typed` for it.
     #[must_use]
-    pub fn without_names(self) -> Self {
+    pub fn without_names(self, typed: impl Fn(&str) -> String) -> Self {
         match self {
             Self::NotFound { what, name, .. } => Self::NotFound { what, name, nearest: None },
             Self::Ambiguous { what, name, .. } => Self::Ambiguous { what, name, candidates: Vec::new() },
+            Self::OutOfScope { command, thing } if !thing.is_empty() => {
+                Self::OutOfScope { command, thing: typed(&thing) }
+            }
+            Self::DeniedByRule { command, thing } if !thing.is_empty() => {
+                Self::DeniedByRule { command, thing: typed(&thing) }
+            }
             other => other,
         }
     }

@@ -4,6 +4,7 @@
 //! of it is stored, and the World in memory is of no use; what to do then is not decided here.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tracing::{Instrument as _, debug_span};
@@ -13,7 +14,10 @@ use super::others::Asked;
 use super::pulse::{self, Pulse};
 use super::quarantine::{Aside, Broken, caught};
 use super::{Engine, Key, kind};
-use crate::core::input::{Body, Input};
+use crate::core::command::look;
+use crate::core::input::{Body, Input, Invocation};
+use crate::core::reason::Reason;
+use crate::core::step::Reply;
 use crate::core::time::Ts;
 use crate::store::{self, Appended, Entry, Writes, idempotency_key};
 
@@ -136,9 +140,22 @@ impl Engine {
                 metrics::counter!("sereno_duplicates_total").increment(1);
                 continue;
             }
-            results.push(self.fold_nth(n + 1, &mut input.body, batch)?);
+            match &mut input.body {
+                Body::Command(asked) if input.look => results.push(self.look(asked, batch.now)),
+                body => results.push(self.fold_nth(n + 1, body, batch)?),
+            }
         }
         Ok(results)
+    }
+
+    /// Answers what a command shows. Where that breaks, nothing was changed.
+    fn look(&mut self, asked: &Invocation, now: Ts) -> Appended {
+        let looked = catch_unwind(AssertUnwindSafe(|| look(&mut self.world, now, asked)));
+        let reply = looked.unwrap_or_else(|_| {
+            tracing::error!(text = asked.text, "what this shows cannot be told");
+            Reply { reason: Reason::NothingToDo, refused: true, content: None, gate: None }
+        });
+        Appended::at(self.world.pos, Some(reply))
     }
 
     /// Folds the nth thing of a batch, or what stands in its place.

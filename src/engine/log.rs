@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use super::MAX_WAITING;
 use super::backlog::{Backlog, DiskLevel, Waits};
 use crate::clock::Clock;
-use crate::core::input::Body;
+use crate::core::input::{Body, Invocation};
 use crate::core::time::Span;
 use crate::store::Appended;
 
@@ -24,12 +24,15 @@ pub struct NewInput {
     pub lasting: bool,
     /// What happened.
     pub body: Body,
+    /// It is a command that is asked what it shows, and nothing happened: it gets no place in the log.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub look: bool,
 }
 
 impl NewInput {
     /// An input that counts once per (source, key).
     pub fn keyed(source: impl Into<String>, key: impl Into<String>, body: Body) -> Self {
-        Self { source: source.into(), key: Some(key.into()), lasting: false, body }
+        Self { source: source.into(), key: Some(key.into()), lasting: false, body, look: false }
     }
 
     /// The same with a key that is kept for long.
@@ -40,7 +43,12 @@ impl NewInput {
 
     /// An input that always counts.
     pub const fn unkeyed(body: Body) -> Self {
-        Self { source: String::new(), key: None, lasting: false, body }
+        Self { source: String::new(), key: None, lasting: false, body, look: false }
+    }
+
+    /// What a command shows, asked without a place in the log.
+    pub fn look(invocation: Invocation) -> Self {
+        Self { look: true, ..Self::unkeyed(Body::Command(invocation)) }
     }
 }
 

@@ -33,6 +33,7 @@ use crate::core::message::Content;
 use crate::core::policy::Lang;
 use crate::engine::NewInput;
 use crate::render::{RENDERER, Reader, export, plain};
+use crate::store::Sight;
 
 /// The channel through which API tokens act.
 pub const CHANNEL: &str = "api";
@@ -147,14 +148,18 @@ async fn guarded(State(door): State<Shared>, request: Request, next: Next) -> Re
     response
 }
 
-/// Whose token asks for a list: those are about everything, and are no answer to whoever may see a part.
-fn reader(door: &Shared, headers: &HeaderMap, needed: Option<Role>) -> Result<Caller, Problem> {
-    let token = caller(door, headers, needed)?;
-    if door.progress.policy.borrow().is_unbounded(&token.name) {
-        return Ok(token);
-    }
-    let remedy = "This token may see a part of the agents, and this is about all of them. Ask POST /v1/commands.";
-    Err(Problem::new(403, remedy))
+/// Somebody who acts through the API.
+fn actor(token: &Caller) -> Actor {
+    Actor { channel: CHANNEL.into(), account: token.name.clone(), display: None }
+}
+
+/// What whoever asks for a list may see: what the command that shows the same would show them.
+async fn reader(door: &Shared, token: &Caller, command: &str) -> Result<Sight, Problem> {
+    let sight = door.sight(&actor(token), command).await?;
+    sight.map_err(|reason| {
+        let reader = Reader { lang: Lang::En, tz: "UTC".into(), whole: true };
+        Problem::new(403, RENDERER.sentence(&reason, &reader, door.sources.now()))
+    })
 }
 
 /// A command as it is sent.
@@ -219,14 +224,8 @@ pub async fn command(State(door): State<Shared>, headers: HeaderMap, body: Body)
     let body = body::read(&door.limits, &headers, body, SMALL_BODY).await?;
     body::check_json(&headers)?;
     let command: Command = serde_json::from_slice(&body.bytes).map_err(|e| Problem::new(400, e.to_string()))?;
-    let invocation = Invocation {
-        actor: Actor { channel: CHANNEL.into(), account: token.name.clone(), display: None },
-        text: command.text,
-        tap: None,
-        origin: None,
-        device: None,
-        secret: None,
-    };
+    let invocation =
+        Invocation { actor: actor(&token), text: command.text, tap: None, origin: None, device: None, secret: None };
     let invocation = door.tokens.sealed(invocation, door.sources.entropy.as_ref());
     let appended = door.log.append_one(NewInput::unkeyed(InputBody::Command(invocation))).await?;
     let reply = appended.reply.ok_or_else(|| Problem::new(500, "The command got no answer."))?;

@@ -27,14 +27,16 @@ use crate::channel::push::Push;
 use crate::channel::token::Tokens;
 use crate::channel::web::WebChannel;
 use crate::clock::Sources;
-use crate::core::access::Role;
+use crate::core::access::{Actor, Role, authorize};
+use crate::core::command::CATALOGUE;
+use crate::core::reason::Reason;
 use crate::engine::{Log, Progress};
 use crate::health::Health;
 use crate::receiver::Receiver;
 use crate::runtime::Runtime;
 use crate::runtime::secret::Secret;
 use crate::stop::Stop;
-use crate::store::Store;
+use crate::store::{self, Sight, Store};
 
 pub use limits::Limits;
 pub use page::hash_token;
@@ -86,6 +88,16 @@ pub struct Door {
 }
 
 impl Door {
+    /// What somebody may see by a command; why not, when they may not use it at all.
+    async fn sight(&self, actor: &Actor, command: &str) -> store::Result<Result<Sight, Reason>> {
+        let policy = self.progress.policy.borrow().clone();
+        let Some(spec) = CATALOGUE.find(command) else { return Ok(Err(Reason::NothingToDo)) };
+        match authorize(&policy, actor, spec) {
+            Ok(who) => self.store.sight(&policy, &who).await.map(Ok),
+            Err(reason) => Ok(Err(reason)),
+        }
+    }
+
     /// Takes in what people say, with what the door has.
     pub fn receiver(&self) -> Receiver {
         Receiver {

@@ -1,18 +1,17 @@
-//! What may stand in an argument, for whoever types it: names of agents, sessions and tasks.
+//! What may stand in an argument, for whoever types it on any channel: names of agents, sessions and tasks, and codes of
+//! what is open.
 //!
-//! They come from the read models, the ones heard of lately only, and only what the person may use the command on. It
-//! decides nothing: whatever is typed in the end is judged by the fold.
-
-use std::collections::BTreeSet;
+//! They come from the read models, and only what the person may use the command on. It decides nothing: whatever is
+//! typed in the end is judged by the fold.
 
 use crate::channel::{Offer, Typing};
 use crate::core::access::{Authorized, authorize};
 use crate::core::command::{ArgKind, CATALOGUE, quoted};
-use crate::core::message::{AgentRow, SessionRow, TaskLabel, Who};
+use crate::core::message::{AgentRow, SessionRow, TaskLabel};
 use crate::core::policy::Policy;
 use crate::core::text::clip;
 use crate::core::time::{Span, Ts};
-use crate::store::{self, Store};
+use crate::store::{self, LATEST, Store};
 
 /// Names that are offered at once: what a phone shows, and Discord takes.
 /// <https://discord.com/developers/docs/interactions/receiving-and-responding>
@@ -20,9 +19,17 @@ const OFFERED: usize = 25;
 /// Characters of a name and of what stands beside it.
 const LABEL: usize = 100;
 /// Agents, sessions or tasks among which is sought.
-const LOOKED_AT: i64 = 2_000;
-/// Whoever was not heard of for so long is not offered.
+const LOOKED_AT: usize = 2_000;
+/// Agents that were not heard of for so long are not offered.
 const LATELY: Span = Span::days(2);
+
+/// Something that may stand in an argument.
+pub struct Name {
+    /// What is typed for it, before it is put in quotes.
+    pub value: String,
+    /// What tells it from others.
+    pub beside: String,
+}
 
 /// What fits what somebody has typed so far; nothing for whoever may not use the command.
 ///
@@ -31,65 +38,85 @@ const LATELY: Span = Span::days(2);
 pub async fn offers(store: &Store, policy: &Policy, typing: &Typing, now: Ts) -> store::Result<Vec<Offer>> {
     let Some(spec) = CATALOGUE.find(&typing.command) else { return Ok(Vec::new()) };
     let kind = spec.args.iter().find(|arg| arg.name == typing.arg).map(|arg| arg.kind);
-    let Ok(who) = authorize(policy, &typing.actor, spec) else { return Ok(Vec::new()) };
-    let found = match kind {
-        Some(ArgKind::Agent) => agents(&seen(store, policy, &who, now).await?),
-        Some(ArgKind::Session) => {
-            let rows = seen(store, policy, &who, now).await?;
-            let seen: BTreeSet<_> = rows.iter().map(|row| identity(&row.who)).collect();
-            let sessions = store.sessions(LOOKED_AT).await?;
-            sessions.iter().filter(|row| seen.contains(&identity(&row.agent))).map(session).collect()
+    let (Some(kind), Ok(who)) = (kind, authorize(policy, &typing.actor, spec)) else { return Ok(Vec::new()) };
+    Ok(fitting(names(store, policy, &who, kind, now).await?, &typing.typed))
+}
+
+/// All of one kind on which somebody may use a command.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn names(
+    store: &Store,
+    policy: &Policy,
+    who: &Authorized,
+    kind: ArgKind,
+    now: Ts,
+) -> store::Result<Vec<Name>> {
+    let sight = store.sight(policy, who).await?;
+    let most = if sight.is_everything() { i64::try_from(LOOKED_AT).unwrap_or(i64::MAX) } else { i64::MAX };
+    let mut found: Vec<Name> = match kind {
+        ArgKind::Agent => agents(&store.agents_seen(&sight, now.minus(LATELY), LOOKED_AT).await?),
+        ArgKind::Session => {
+            store.sessions(most).await?.iter().filter(|row| sight.who(&row.agent)).map(session).collect()
         }
-        Some(ArgKind::Task) if who.is_unbounded() => {
-            store.tasks(LOOKED_AT).await?.iter().map(|row| task(&row.label)).collect()
+        ArgKind::Task => {
+            store.tasks(most).await?.into_iter().filter_map(|row| sight.task(row)).map(|row| task(row.label)).collect()
         }
-        // Whoever sees a part sees the tasks at which their agents work.
-        Some(ArgKind::Task) => {
-            seen(store, policy, &who, now).await?.iter().filter_map(|row| row.task.as_ref()).map(task).collect()
+        ArgKind::Alert => {
+            let mut open = Vec::new();
+            for state in ["firing", "acked"] {
+                for (concerns, alert) in store.list_alerts("", state, LATEST, i64::MAX).await? {
+                    if store.is_seen(&sight, &concerns).await? {
+                        open.push(Name { value: alert.code(), beside: alert.rule });
+                    }
+                }
+            }
+            open
+        }
+        ArgKind::Approval => {
+            let mut open = Vec::new();
+            for (concerns, approval) in store.list_approvals("", "pending", LATEST, i64::MAX).await? {
+                if store.is_seen(&sight, &concerns).await? {
+                    open.push(Name { value: approval.code, beside: approval.action.tool });
+                }
+            }
+            open
         }
         _ => Vec::new(),
     };
-    Ok(fitting(found, &typing.typed))
-}
-
-/// Agents that were heard of lately and on which the command may be used.
-async fn seen(store: &Store, policy: &Policy, who: &Authorized, now: Ts) -> store::Result<Vec<AgentRow>> {
-    let mut rows = store.agents(now.minus(LATELY), LOOKED_AT).await?;
-    rows.retain(|row| who.may_target(&policy.target(&row.who.runtime, &row.who.id, &row.tags)));
-    Ok(rows)
-}
-
-fn identity(who: &Who) -> (&str, &str) {
-    (&who.runtime, &who.id)
+    found.truncate(LOOKED_AT);
+    Ok(found)
 }
 
 /// Agents by name, and by runtime and identity where a name is not one agent's alone.
-fn agents(rows: &[AgentRow]) -> Vec<Offer> {
+fn agents(rows: &[AgentRow]) -> Vec<Name> {
     let is_shared = |name: &str| rows.iter().filter(|row| row.who.name == name).nth(1).is_some();
     let offer = |row: &AgentRow| {
         let who = &row.who;
         let value = if is_shared(&who.name) { format!("{}/{}", who.runtime, who.id) } else { who.name.clone() };
         let beside = row.task.as_ref().map_or(who.runtime.as_str(), |task| task.id.as_str());
-        Offer { label: format!("{value} · {beside}"), value }
+        Name { value, beside: beside.to_owned() }
     };
     rows.iter().map(offer).collect()
 }
 
-fn session(row: &SessionRow) -> Offer {
-    Offer { label: format!("{} · {}", row.short, row.agent.name), value: row.id.clone() }
+fn session(row: &SessionRow) -> Name {
+    Name { value: row.id.clone(), beside: row.agent.name.clone() }
 }
 
-fn task(label: &TaskLabel) -> Offer {
-    let title = label.title.as_deref().map(|title| format!(" · {title}")).unwrap_or_default();
-    Offer { label: format!("{}{title}", label.id), value: label.id.clone() }
+fn task(label: TaskLabel) -> Name {
+    Name { value: label.id, beside: label.title.unwrap_or_default() }
 }
 
 /// Those that hold what was typed, first those that begin with it, each once.
-fn fitting(found: Vec<Offer>, typed: &str) -> Vec<Offer> {
+fn fitting(found: Vec<Name>, typed: &str) -> Vec<Offer> {
     let typed = typed.trim().trim_start_matches(['"', '#']).to_lowercase();
     let mut ranked: Vec<(bool, String, Offer)> = found
         .into_iter()
-        .filter_map(|offer| {
+        .filter_map(|Name { value, beside }| {
+            let label = if beside.is_empty() { value.clone() } else { format!("{value} · {beside}") };
+            let offer = Offer { label, value };
             let label = offer.label.to_lowercase();
             label.contains(&typed).then(|| (!label.starts_with(&typed), label, offer))
         })

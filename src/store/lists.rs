@@ -3,9 +3,11 @@
 //! A page goes on behind a key and not at a number of rows, so a row that changes meanwhile is neither shown twice
 //! nor missed. What a filter is empty for, it lets through. Who may read what is not known here.
 
+use serde::Deserialize;
 use sqlx::Row as _;
 
 use super::{Result, Store, fetch, sql};
+use crate::core::access::Concerns;
 use crate::core::alert::Alert;
 use crate::core::approval::Approval;
 use crate::core::audit::AuditRow;
@@ -15,6 +17,13 @@ use crate::core::time::Ts;
 
 /// Rows under their keys.
 pub type Named<T> = Vec<(String, T)>;
+
+/// What the row of an alert or an approval says of what it is about; rows of earlier versions do not.
+#[derive(Deserialize)]
+struct About {
+    #[serde(default)]
+    concerns: Concerns,
+}
 
 /// Which rows of agents or sessions are wanted.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +40,15 @@ macro_rules! named {
     ($store:expr, $sql:expr, [$($bind:expr),*]) => {
         fetch!($store, $sql, [$($bind),*], |row| {
             (row.try_get::<String, _>("name")?, serde_json::from_str(row.try_get::<&str, _>("body")?)?)
+        })
+    };
+}
+
+macro_rules! episodes {
+    ($store:expr, $sql:expr, [$($bind:expr),*]) => {
+        fetch!($store, $sql, [$($bind),*], |row| {
+            let body = row.try_get::<&str, _>("body")?;
+            (serde_json::from_str::<About>(body)?.concerns, serde_json::from_str(body)?)
         })
     };
 }
@@ -68,20 +86,32 @@ impl Store {
         Ok(named!(self, sql::LIST_TASKS, [after, column, since.0, limit]))
     }
 
-    /// Alerts of `rule` in `state` with numbers below `before`, newest first.
+    /// Alerts of `rule` in `state` with numbers below `before`, newest first, with what they are about.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn list_alerts(&self, rule: &str, state: &str, before: u64, limit: i64) -> Result<Vec<Alert>> {
-        Ok(bodies!(self, sql::LIST_ALERTS, [before.cast_signed(), rule, state, limit]))
+    pub async fn list_alerts(
+        &self,
+        rule: &str,
+        state: &str,
+        before: u64,
+        limit: i64,
+    ) -> Result<Vec<(Concerns, Alert)>> {
+        Ok(episodes!(self, sql::LIST_ALERTS, [before.cast_signed(), rule, state, limit]))
     }
 
-    /// Approvals of `runtime` in `state` with numbers below `before`, newest first.
+    /// Approvals of `runtime` in `state` with numbers below `before`, newest first, with what they are about.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn list_approvals(&self, runtime: &str, state: &str, before: u64, limit: i64) -> Result<Vec<Approval>> {
-        Ok(bodies!(self, sql::LIST_APPROVALS, [before.cast_signed(), runtime, state, limit]))
+    pub async fn list_approvals(
+        &self,
+        runtime: &str,
+        state: &str,
+        before: u64,
+        limit: i64,
+    ) -> Result<Vec<(Concerns, Approval)>> {
+        Ok(episodes!(self, sql::LIST_APPROVALS, [before.cast_signed(), runtime, state, limit]))
     }
 
     /// What a card says, while it is kept.

@@ -24,6 +24,7 @@ mod read;
 mod replicas;
 mod requests;
 mod rollup;
+mod sight;
 mod snapshot;
 pub mod sql;
 mod writer;
@@ -56,6 +57,7 @@ pub use read::{ApprovalRow, AuditFilter, FeedRow};
 pub use replicas::Fellows;
 pub use requests::{Answered, Folded, Waiting};
 pub use rollup::Spender;
+pub use sight::{LATEST, Sight};
 use writer::{Writer, Writing};
 
 /// Connections that read from SQLite; the one that writes is apart.

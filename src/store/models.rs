@@ -5,8 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::commit::{insert, signed};
 use super::{AnyTx, Result, Tx, execute, sql};
+use crate::core::access::Concerns;
 use crate::core::arena::Ix;
 use crate::core::money::Sums;
 use crate::core::step::Changed;
@@ -104,6 +107,14 @@ pub(super) async fn write_cards(tx: &mut AnyTx, changed: &Changed, world: &World
     Ok(())
 }
 
+/// An alert or an approval, with what it is about for those who do not hold the World.
+#[derive(Serialize)]
+struct Episode<'a, T> {
+    concerns: Concerns,
+    #[serde(flatten)]
+    row: &'a T,
+}
+
 pub(super) async fn write_episodes(tx: &mut AnyTx, changed: &Changed, world: &World) -> Result<()> {
     let alerts: Vec<_> = changed.alerts.iter().filter_map(|n| world.alerts.get(n)).collect();
     insert!(&mut *tx, sql::UPSERT_ALERT, &alerts, |query, alert| query
@@ -111,7 +122,7 @@ pub(super) async fn write_episodes(tx: &mut AnyTx, changed: &Changed, world: &Wo
         .bind(&alert.rule)
         .bind(alert.state.as_str())
         .bind(alert.since.0)
-        .bind(serde_json::to_string(alert)?));
+        .bind(serde_json::to_string(&Episode { concerns: world.alert_concerns(alert), row: alert })?));
     let approvals: Vec<_> = changed.approvals.iter().filter_map(|n| world.approvals.get(n)).collect();
     insert!(&mut *tx, sql::UPSERT_APPROVAL, &approvals, |query, approval| query
         .bind(signed(approval.number))
@@ -120,7 +131,7 @@ pub(super) async fn write_episodes(tx: &mut AnyTx, changed: &Changed, world: &Wo
         .bind(&approval.external)
         .bind(approval.state.as_str())
         .bind(approval.asked.0)
-        .bind(serde_json::to_string(approval)?));
+        .bind(serde_json::to_string(&Episode { concerns: world.approval_concerns(approval), row: approval })?));
     Ok(())
 }
 

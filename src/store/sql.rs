@@ -352,6 +352,8 @@ statements! {
     SELECT_SESSIONS = "SELECT body FROM sessions ORDER BY last_seen DESC LIMIT $1";
     /// Tasks, the newest first.
     SELECT_TASKS = "SELECT body FROM tasks ORDER BY last_seen DESC LIMIT $1";
+    /// A task.
+    SELECT_TASK = "SELECT body FROM tasks WHERE name = $1";
     /// Alerts, the newest first.
     SELECT_ALERTS = "SELECT body FROM alerts ORDER BY number DESC LIMIT $1";
     /// An alert with its trail.

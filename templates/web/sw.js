@@ -57,6 +57,11 @@ function own(path) {
   return url.origin === location.origin ? url.href : `${location.origin}/`;
 }
 
+/** The number on the icon of the installed page: how many decisions wait, as the push says. */
+async function count(waiting) {
+  if (Number.isInteger(waiting)) await navigator.setAppBadge?.(waiting).catch(() => {});
+}
+
 self.addEventListener('push', (event) => {
   let said = {};
   try {
@@ -64,7 +69,7 @@ self.addEventListener('push', (event) => {
   } catch {
     // A browser wants something shown for every push.
   }
-  event.waitUntil(self.registration.showNotification(said.title || 'sereno', {
+  const shown = self.registration.showNotification(said.title || 'sereno', {
     body: said.body ?? '',
     tag: said.tag ?? '',
     renotify: !!said.tag && !said.silent,
@@ -74,7 +79,8 @@ self.addEventListener('push', (event) => {
     icon: ICON,
     badge: BADGE,
     data: { url: own(said.url) },
-  }));
+  });
+  event.waitUntil(Promise.all([shown, count(said.waiting)]));
 });
 
 self.addEventListener('notificationclick', (event) => {

@@ -188,51 +188,191 @@ async fn who_may_not_read_is_told_nothing_and_what_cannot_be_read_is_told_why() 
     scene.finish(&[]).await;
 }
 
-async fn a_token_for_a_part_asks_by_commands_only(db: Database) {
-    let part =
-        "[api.tokens.part]\nrole = \"operator\"\ntoken = \"part-token-for-tests\"\nwithin = { agents = [\"a\"] }\n";
-    let scene = Scene::start(db, &format!("{TOKENS}{part}")).await;
-    for agent in ["a", "b"] {
-        scene.event(json!({ "type": "session.started", "agent": { "id": agent }, "session": { "id": agent } })).await;
+/// For agents whose names begin with `web-`; every other one is somebody's secret.
+const PART: &str = "[api.tokens.part]\nrole = \"operator\"\ntoken = \"part-token-for-tests\"\n\
+                    within = { agents = [\"web-*\"] }\n\
+                    [api.tokens.tagged]\nrole = \"viewer\"\ntoken = \"tagged-token-for-tests\"\n\
+                    within = { tags = [\"shop\"] }\n\
+                    [api.tokens.nobody]\nrole = \"viewer\"\ntoken = \"nobody-token-for-tests\"\n\
+                    within = { agents = [\"no-such-agent\"] }\n\
+                    [[rules]]\nname = \"dear-agent\"\nwhen = \"cost('1h') > 0.2\"\n\
+                    [[rules]]\nname = \"dear-task\"\nwhen = \"cost('1h') > 0.2\"\nper = \"task\"\n\
+                    [[rules]]\nname = \"dear-fleet\"\nwhen = \"cost('1h') > 0.2\"\nper = \"fleet\"\n";
+
+/// Agents of two houses: `web-1` and `web-2` in the middle of others, one of which works on a task of theirs.
+async fn two_houses(db: Database) -> Scene {
+    let scene = Scene::start(db, &format!("{TOKENS}{PART}")).await;
+    for (agent, task, cost) in [
+        ("secret-1", "secret-task", "1.00"),
+        ("secret-2", "shared", "2.00"),
+        ("web-1", "shared", "0.25"),
+        ("web-2", "own", "0.50"),
+        ("zz-secret", "secret-task", "4.00"),
+    ] {
+        scene
+            .event(json!({
+                "type": "model.call", "agent": { "id": agent, "tags": [if agent == "web-1" { "shop" } else { "house" }] },
+                "session": { "id": format!("s-{agent}") }, "task": { "id": task, "title": format!("{task} work") },
+                "model": if agent.contains("secret") { "gpt-5.1-codex" } else { "claude-sonnet-4-5" },
+                "usage": { "input_tokens": 1000, "output_tokens": 100, "cost_usd": cost }
+            }))
+            .await;
+        scene
+            .event(json!({
+                "type": "approval.requested", "agent": { "id": agent }, "session": { "id": format!("s-{agent}") },
+                "approval": { "id": format!("q-{agent}"), "action": { "tool": "Bash", "input": { "command": format!("ls {agent}") } } },
+            }))
+            .await;
     }
+    // The last one who worked on it is one of the others.
+    scene
+        .event(json!({
+            "type": "model.call", "agent": { "id": "secret-2" }, "session": { "id": "s-secret-2" }, "task": { "id": "shared" },
+            "model": "gpt-5.1-codex", "usage": { "input_tokens": 1, "output_tokens": 1, "cost_usd": "0.01" }
+        }))
+        .await;
     scene.settle().await;
-    for list in ["agents", "sessions", "tasks", "costs", "alerts", "approvals", "stream"] {
-        let (status, answer) = ask(&scene, "part", &format!("/v1/{list}")).await;
-        assert_eq!(status, 403, "{list}");
-        assert!(answer["detail"].as_str().unwrap().contains("POST /v1/commands"), "{answer}");
+    scene.advance(Span::secs(10)).await;
+    scene
+}
+
+/// All rows of a list, read `limit` at a time, by the value of one field.
+async fn all_rows(scene: &Scene, token: &str, path: &str, limit: usize) -> Vec<Value> {
+    let (mut rows, mut after) = (Vec::new(), String::new());
+    loop {
+        let (status, page) = ask(scene, token, &format!("{path}limit={limit}{after}")).await;
+        assert_eq!(status, 200, "{path}: {page}");
+        let items = page["items"].as_array().unwrap();
+        rows.extend(items.iter().cloned());
+        let Some(next) = page["next"].as_str() else { return rows };
+        assert_eq!(items.len(), limit, "{path}: a page that is not the last one is full");
+        after = format!("&after={next}");
     }
-    let say = async |text: &str| -> Value {
+}
+
+async fn a_token_for_a_part_sees_that_part_and_no_sign_of_the_rest(db: Database) {
+    let scene = two_houses(db).await;
+    let names = |rows: &[Value], field: &str| rows.iter().map(|row| row[field].clone()).collect::<Value>();
+    for (path, field, part, tagged) in [
+        ("agents?", "id", json!(["web-1", "web-2"]), json!(["web-1"])),
+        ("agents?status=waiting&", "id", json!(["web-1", "web-2"]), json!(["web-1"])),
+        ("sessions?", "id", json!(["s-web-1", "s-web-2"]), json!(["s-web-1"])),
+        ("tasks?", "id", json!(["own", "shared"]), json!(["shared"])),
+        ("costs?", "name", json!(["fleet/web-1", "fleet/web-2"]), json!(["fleet/web-1"])),
+        ("costs?by=model&", "name", json!(["Claude"]), json!(["Claude"])),
+        ("costs?by=task&", "name", json!(["own", "shared"]), json!(["shared"])),
+        ("approvals?", "id", json!(["q-web-2", "q-web-1"]), json!(["q-web-1"])),
+        ("approvals?state=denied&", "id", json!([]), json!([])),
+        ("alerts?rule=dear-agent&", "agent", json!(["web-2", "web-1"]), json!(["web-1"])),
+        ("alerts?rule=dear-task&", "task", json!(["own", "shared"]), json!(["shared"])),
+        ("alerts?rule=dear-fleet&", "id", json!([]), json!([])),
+    ] {
+        for (token, wanted) in [("part", part), ("tagged", tagged), ("nobody", json!([]))] {
+            for limit in [1, 2, 100] {
+                let rows = all_rows(&scene, token, &format!("/v1/{path}"), limit).await;
+                assert_eq!(names(&rows, field), wanted, "{token} {path} by {limit}");
+                assert!(!json!(rows).to_string().contains("secret"), "{token} {path}: {rows:?}");
+            }
+        }
+    }
+    let shared = all_rows(&scene, "part", "/v1/tasks?", 9).await.remove(1);
+    assert_eq!(
+        (&shared["agents"], &shared["sessions"], &shared["usage"]["cost_usd"]),
+        (&json!(["web-1"]), &json!(["s-web-1"]), &json!(0.25))
+    );
+    let whole = all_rows(&scene, "reader", "/v1/tasks?", 9).await;
+    assert_eq!(whole.iter().find(|task| task["id"] == "shared").unwrap()["usage"]["cost_usd"], 2.26);
+    assert_eq!(ask(&scene, "part", "/v1/audit").await.0, 403);
+    // What it says by commands is the same.
+    for line in
+        ["/agents", "/sessions", "/tasks", "/task shared", "/alerts", "/approvals", "/cost", "/events", "/status"]
+    {
         let request = scene.client.post(scene.url("/v1/commands")).bearer_auth("part-token-for-tests");
-        request.json(&json!({ "text": text })).send().await.unwrap().json().await.unwrap()
-    };
-    let agents = say("/agents").await;
-    assert_eq!(agents["content"]["rows"].as_array().unwrap().len(), 1, "{agents}");
-    let refused = say("/pause b").await;
-    assert_eq!((&refused["refused"], &refused["reason"]["code"]), (&json!(true), &json!("out_of_scope")));
-    assert_eq!(say("/pause a").await["refused"], false);
-    scene.settle().await;
+        let said: Value = request.json(&json!({ "text": line })).send().await.unwrap().json().await.unwrap();
+        assert_eq!(said["refused"], false, "{line}: {said}");
+        assert!(!said.to_string().contains("secret"), "{line}: {said}");
+    }
+    drop_questions(&scene).await;
     scene.finish(&[]).await;
 }
-on_both!(a_token_for_a_part_asks_by_commands_only);
+
+async fn a_stream_for_a_part_tells_of_that_part_alone(db: Database) {
+    let scene = two_houses(db).await;
+    let (mut part, mut nobody) = (Told::by(&scene, "part").await, Told::by(&scene, "nobody").await);
+    let open = part.until("today_usd").await;
+    for wanted in
+        ["q-web-1", "q-web-2", "\"agents\":{\"waiting\":2}", "\"approvals\":2", "\"alerts\":4", "\"today_usd\":0.75"]
+    {
+        assert!(open.contains(wanted), "{wanted}: {open}");
+    }
+    let none = nobody.until("today_usd").await;
+    assert!(none.contains("\"agents\":{},\"approvals\":0,\"alerts\":0,\"today_usd\":0.0"), "{none}");
+    assert!(
+        !open.contains("secret") && !none.contains("event: alert") && !none.contains("event: approval"),
+        "{open}{none}"
+    );
+    drop_questions(&scene).await;
+    scene.advance(Span::secs(2)).await;
+    let changed = part.until("\"approvals\":0").await;
+    assert_eq!(changed.matches("event: approval").count(), 2, "{changed}");
+    assert!(!changed.contains("secret"), "{changed}");
+    scene.finish(&[]).await;
+}
+on_both!(a_token_for_a_part_sees_that_part_and_no_sign_of_the_rest, a_stream_for_a_part_tells_of_that_part_alone);
+
+#[tokio::test]
+async fn whoever_may_not_use_a_command_may_not_read_its_list() {
+    let denied = "[api.tokens.mute]\nrole = \"viewer\"\ntoken = \"mute-token-for-tests\"\n\
+                  [[api.tokens.mute.deny]]\ncommands = [\"alerts\", \"cost\"]\n";
+    let scene = Scene::start(crate::database::sqlite().await, &format!("{TOKENS}{denied}")).await;
+    for (list, wanted) in [("agents", 200), ("tasks", 200), ("approvals", 200), ("alerts", 403), ("costs", 403)] {
+        let (status, answer) = ask(&scene, "mute", &format!("/v1/{list}")).await;
+        assert_eq!(status, wanted, "{list}: {answer}");
+    }
+    scene.finish(&[]).await;
+}
+
+/// Denies all that waits.
+async fn drop_questions(scene: &Scene) {
+    for row in all_rows(scene, "chief", "/v1/approvals?state=pending&", 100).await {
+        let request = scene.client.post(scene.url("/v1/commands")).bearer_auth("chief-token-for-tests");
+        let text = format!("/deny {} not now", row["code"].as_str().unwrap());
+        let answer: Value = request.json(&json!({ "text": text })).send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer["refused"], false, "{answer}");
+    }
+    scene.settle().await;
+}
+
+/// What a stream has told.
+struct Told {
+    body: std::pin::Pin<Box<dyn futures_util::Stream<Item = reqwest::Result<axum::body::Bytes>>>>,
+    text: String,
+}
+
+impl Told {
+    async fn by(scene: &Scene, token: &str) -> Self {
+        let request = scene.client.get(scene.url("/v1/stream")).bearer_auth(format!("{token}-token-for-tests"));
+        Self { body: Box::pin(request.send().await.unwrap().bytes_stream()), text: String::new() }
+    }
+
+    async fn until(&mut self, what: &str) -> String {
+        while !self.text.contains(what) {
+            self.text.push_str(std::str::from_utf8(&self.body.next().await.unwrap().unwrap()).unwrap());
+        }
+        std::mem::take(&mut self.text)
+    }
+}
 
 async fn a_stream_begins_with_what_is_open_and_goes_on_with_what_changes(db: Database) {
     let scene = at_work(db).await;
-    let request = scene.client.get(scene.url("/v1/stream")).bearer_auth("reader-token-for-tests");
-    let mut body = request.send().await.unwrap().bytes_stream();
-    let mut text = String::new();
-    let mut until = async |what: &str| {
-        while !text.contains(what) {
-            text.push_str(std::str::from_utf8(&body.next().await.unwrap().unwrap()).unwrap());
-        }
-        std::mem::take(&mut text)
-    };
-    let open = until("event: summary").await;
+    let mut told = Told::by(&scene, "reader").await;
+    let open = told.until("event: summary").await;
     assert!(open.contains("event: approval") && open.contains("\"state\":\"pending\""), "{open}");
     drop_question(&scene).await;
     scene.advance(Span::secs(2)).await;
-    let changed = until("\"state\":\"denied\"").await;
+    let changed = told.until("\"state\":\"denied\"").await;
     assert!(!changed.contains("pending"), "{changed}");
-    let figures = until("\"approvals\":0").await;
+    let figures = told.until("\"approvals\":0").await;
     assert!(figures.contains("\"today_usd\":1.85"), "{figures}");
     scene.finish(&[]).await;
 }

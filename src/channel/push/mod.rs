@@ -45,6 +45,12 @@ pub trait Devices: Send + Sync {
     /// # Errors
     /// When it cannot be looked up now.
     async fn device(&self, id: &str) -> Result<Option<Device>, String>;
+
+    /// How many decisions wait for whoever has a device.
+    ///
+    /// # Errors
+    /// When it cannot be looked up now.
+    async fn waiting(&self, id: &str) -> Result<i64, String>;
 }
 
 /// The adapter.
@@ -105,7 +111,9 @@ impl Push {
         let (Some(url), Some(keys)) = (self.endpoint(&device), keys(&device)) else {
             return Verdict::Gone("this device cannot be notified under its address".into());
         };
-        let payload = payload(out, first).to_string();
+        // Without it the number on the icon stays as it is, which is no reason to say nothing.
+        let waiting = self.devices.waiting(&out.target).await.ok();
+        let payload = payload(out, first, waiting).to_string();
         let (mut secret, mut salt) = ([0; 32], [0; 16]);
         self.entropy.fill(&mut secret);
         self.entropy.fill(&mut salt);
@@ -139,8 +147,9 @@ fn keys(device: &Device) -> Option<Keys> {
     Keys::read(&bytes(&device.p256dh)?, &bytes(&device.auth)?)
 }
 
-/// What the page's worker shows. `tag` is the same through all changes of a card, so that the newest stands alone.
-fn payload(out: &Outgoing, first: &str) -> Value {
+/// What the page's worker shows. `tag` is the same through all changes of a card, so that the newest stands alone;
+/// `waiting` is the number on the icon of the installed page.
+fn payload(out: &Outgoing, first: &str, waiting: Option<i64>) -> Value {
     let shown = plain_within(&out.doc, |title, text, _| {
         let units = utf16_len(title) + utf16_len(text) + 3;
         // JSON writes the worst signs with six bytes.
@@ -161,6 +170,7 @@ fn payload(out: &Outgoing, first: &str) -> Value {
         "silent": out.silent,
         "lang": out.lang,
         "at": out.at.0,
+        "waiting": waiting,
     })
 }
 

@@ -62,8 +62,10 @@ folded, and by these rules only:
 
 A command that touches everything needs to be allowed everywhere and denied nowhere. `/pause all` and lists mean what
 whoever says it may touch; a task is seen by whoever may see one of its agents, and an alert or a task is changed by whoever may
-change all of them. Whoever sees a part of the agents is sent cards about that part only. The lists and the stream of the API and
-digests are about everything: who sees a part asks `POST /v1/commands`, or the page.
+change all of them. Whoever sees a part of the agents is sent cards about that part only, and the lists and the stream of the API
+tell of that part: a list shows what the command of its name would (`/cost` for costs, `/status` for the figures of the
+stream), and a task that others work on too shows without them and what they used. Digests are about everything.
+A refusal calls what is out of reach by the words of whoever asked, and the audit by its name.
 
 A refusal says why, to whoever asked and where the platform can do that to nobody else, and stands in the audit when it
 would have changed something.

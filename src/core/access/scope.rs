@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Role;
 use crate::core::alert::Alert;
+use crate::core::approval::Approval;
 use crate::core::arena::Ix;
 use crate::core::command::Spec;
 use crate::core::world::{Agent, Scope, Task, World};
@@ -71,6 +72,18 @@ pub struct Target<'a> {
     pub tags: &'a [String],
     /// The environment of its runtime, when the configuration says one.
     pub environment: Option<&'a str>,
+}
+
+/// What an alert or an approval is about, by the names that whoever does not hold the World knows; neither when it is
+/// about everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Concerns {
+    /// `runtime/identity` of the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The task, when it is about those who work on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
 }
 
 /// What the rules say of a command and an agent.
@@ -192,6 +205,20 @@ impl World {
             (Scope::Session(session), None) => self.sessions.get(session).map(|s| s.agent).into_iter().collect(),
             (Scope::Fleet, None) => Vec::new(),
         }
+    }
+
+    /// What an alert is about, by name.
+    pub fn alert_concerns(&self, alert: &Alert) -> Concerns {
+        if let Scope::Task(task) = alert.scope {
+            let task = self.tasks.get(task).map(|task| task.id.clone());
+            return Concerns { task, agent: None };
+        }
+        Concerns { agent: self.concerned(alert).first().map(|agent| self.agent_key(*agent)), task: None }
+    }
+
+    /// What an approval is about, by name.
+    pub fn approval_concerns(&self, approval: &Approval) -> Concerns {
+        Concerns { agent: Some(self.agent_key(approval.agent)), task: None }
     }
 
     /// The agents that have worked on a task.

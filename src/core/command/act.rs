@@ -5,6 +5,7 @@ use serde_json::json;
 use super::catalogue::Confirm;
 use super::parse::after_words;
 use super::{Answer, Call};
+use crate::core::alert::Alert;
 use crate::core::approval::{Approval, ApprovalState, Reach, Wish};
 use crate::core::arena::Ix;
 use crate::core::control::{ControlState, Order, receipt};
@@ -111,10 +112,21 @@ pub(super) fn revoke(f: &mut Fold<'_>, call: &Call) -> Outcome {
     Err(Reason::NotFound { what: "grant".into(), name, nearest: None })
 }
 
-pub(super) fn ack(f: &mut Fold<'_>, call: &Call) -> Outcome {
-    let alert = f.w.alert_named(call.line.word(0))?;
-    let number = alert.number;
+/// The alert that a line names; without a name, the last open one of those that whoever says it may change.
+fn alert<'a>(f: &'a Fold<'_>, call: &Call) -> Result<&'a Alert, Reason> {
+    let name = call.line.word(0).filter(|name| !name.eq_ignore_ascii_case("last"));
+    if name.is_none() && !call.who.is_unbounded() {
+        let mine = |alert: &&Alert| alert.is_open() && call.who.check_all(f.w, &f.w.concerned(alert)).is_ok();
+        return f.w.alerts.values().rev().map(Box::as_ref).find(mine).ok_or(Reason::NothingToDo);
+    }
+    let alert = f.w.alert_named(name)?;
     call.who.check_all(f.w, &f.w.concerned(alert))?;
+    Ok(alert)
+}
+
+pub(super) fn ack(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let alert = alert(f, call)?;
+    let number = alert.number;
     if let Some((person, _)) = alert.acked.as_ref().filter(|_| alert.is_open()) {
         return Err(Reason::AckedBy { person: person.clone() });
     }
@@ -127,9 +139,8 @@ pub(super) fn ack(f: &mut Fold<'_>, call: &Call) -> Outcome {
 }
 
 pub(super) fn resolve(f: &mut Fold<'_>, call: &Call) -> Outcome {
-    let alert = f.w.alert_named(call.line.word(0))?;
+    let alert = alert(f, call)?;
     let number = alert.number;
-    call.who.check_all(f.w, &f.w.concerned(alert))?;
     if !alert.is_open() {
         return Err(Reason::AlreadySo { state: alert.state.as_str().into() });
     }

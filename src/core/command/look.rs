@@ -16,9 +16,10 @@ use crate::core::alert::Alert;
 use crate::core::approval::Approval;
 use crate::core::arena::Ix;
 use crate::core::message::{
-    AgentView, AgentsView, AlertsView, ApprovalsView, Content, Counts, HelpView, LogsView, SessionView, SessionsView,
-    StatusView, TaskView, TasksView, WhoamiView, WhyView,
+    AgentView, AgentsView, AlertView, AlertsView, ApprovalsView, Content, Counts, HelpView, LogsView, SessionView,
+    SessionsView, StatusView, TaskRow, TaskView, TasksView, WhoamiView, WhyView,
 };
+use crate::core::money::Sums;
 use crate::core::reason::Reason;
 use crate::core::status::Status;
 use crate::core::step::Fold;
@@ -63,7 +64,7 @@ fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-pub(super) fn status(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub(super) fn status(f: &Fold<'_>, call: &Call) -> Outcome {
     let w = &*f.w;
     let (mine, bounded) = (|ix: Ix<Agent>| call.who.may(w, ix), !call.who.is_unbounded());
     let feeds = w.policy.runtimes.keys().map(|runtime| {
@@ -107,15 +108,43 @@ fn check_task(w: &World, call: &Call, task: Ix<Task>) -> Result<(), Reason> {
     if call.who.is_unbounded() { Ok(()) } else { call.who.check_any(w, &w.working_on(task)) }
 }
 
+/// A task, as far as whoever asks may see who works on it.
+fn task_row(f: &Fold<'_>, call: &Call, task: Ix<Task>) -> Option<TaskRow> {
+    let row = f.w.task_row(task, f.at)?;
+    let may = |agent: &str| {
+        let agent = agent.split_once('/').and_then(|(runtime, id)| f.w.agent(runtime, id));
+        agent.is_some_and(|agent| call.who.may(f.w, agent))
+    };
+    if call.who.is_unbounded() { Some(row) } else { row.seen_by(may) }
+}
+
+/// What was used for a task by those whom whoever asks may see.
+fn task_sums(w: &World, call: &Call, task: &Task) -> Sums {
+    if call.who.is_unbounded() {
+        return task.sums;
+    }
+    task.agents.iter().filter(|(agent, _)| call.who.may(w, *agent)).map(|(_, sums)| *sums).sum()
+}
+
 fn sees_alert(f: &Fold<'_>, call: &Call, alert: &Alert) -> bool {
     call.who.is_unbounded() || call.who.may_any(f.w, &f.w.concerned(alert))
 }
 
-pub(super) fn dead(f: &mut Fold<'_>, _call: &Call) -> Outcome {
+/// The agent that an alert is about, if whoever asks may see it: an alert of a task is about one of several.
+fn agent_of_alert(w: &World, call: &Call, alert: &Alert) -> Option<Ix<Agent>> {
+    alert.agent.filter(|agent| call.who.may(w, *agent))
+}
+
+fn alert_view(w: &World, call: &Call, alert: &Alert) -> AlertView {
+    let view = w.alert_view(alert);
+    if agent_of_alert(w, call, alert) == alert.agent { view } else { view.without_agent() }
+}
+
+pub(super) fn dead(f: &Fold<'_>, _call: &Call) -> Outcome {
     answer(Content::Dead(f.dead_view()))
 }
 
-pub(super) fn agents(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub(super) fn agents(f: &Fold<'_>, call: &Call) -> Outcome {
     let w = &*f.w;
     let line = &call.line;
     let task = line.key("task").map(|name| w.task_named(name)).transpose()?;
@@ -149,7 +178,7 @@ pub(super) fn agents(f: &mut Fold<'_>, call: &Call) -> Outcome {
     }))
 }
 
-pub(super) fn agent(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub(super) fn agent(f: &Fold<'_>, call: &Call) -> Outcome {
     let ix = f.w.agent_named(needed(call)?)?;
     call.who.check_all(f.w, &[ix])?;
     let agent = &f.w.agents[ix];
@@ -169,7 +198,7 @@ pub(super) fn agent(f: &mut Fold<'_>, call: &Call) -> Outcome {
     }))
 }
 
-pub(super) fn sessions(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub(super) fn sessions(f: &Fold<'_>, call: &Call) -> Outcome {
     let line = &call.line;
     let agent = line.key("agent").or(line.word(0)).map(|name| f.w.agent_named(name)).transpose()?;
     let task = line.key("task").map(|name| f.w.task_named(name)).transpose()?;
@@ -194,7 +223,7 @@ pub(super) fn sessions(f: &mut Fold<'_>, call: &Call) -> Outcome {
     answer(Content::Sessions(SessionsView { rows, more, filter, at: f.at }))
 }
 
-pub(super) fn session(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub(super) fn session(f: &Fold<'_>, call: &Call) -> Outcome {
     let ix = f.w.session_named(needed(call)?)?;
     let session = &f.w.sessions[ix];
     call.who.check_all(f.w, &[session.agent])?;
@@ -209,14 +238,14 @@ pub(super) fn session(f: &mut Fold<'_>, call: &Call) -> Outcome {
     }))
 }
 
-pub(super) fn tasks(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub(super) fn tasks(f: &Fold<'_>, call: &Call) -> Outcome {
     let w = &*f.w;
     let mine: Vec<(Ix<Task>, Column)> =
         w.tasks.iter().filter(|(ix, _)| sees_task(f, call, *ix)).map(|(ix, task)| (ix, task.column)).collect();
     let counts = Column::ALL
         .into_iter()
         .map(|column| (column, number(mine.iter().filter(|(_, theirs)| *theirs == column).count())));
-    let mut rows: Vec<_> = mine.iter().filter_map(|(ix, _)| w.task_row(*ix, f.at)).collect();
+    let mut rows: Vec<_> = mine.iter().filter_map(|(ix, _)| task_row(f, call, *ix)).collect();
     rows.sort_by(|a, b| {
         (a.column.is_final(), std::cmp::Reverse(a.created), &a.label.id).cmp(&(
             b.column.is_final(),
@@ -229,16 +258,17 @@ pub(super) fn tasks(f: &mut Fold<'_>, call: &Call) -> Outcome {
     answer(Content::Tasks(TasksView { counts: counts.filter(|(_, n)| *n > 0).collect(), rows, more, at: f.at }))
 }
 
-pub(super) fn task(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub(super) fn task(f: &Fold<'_>, call: &Call) -> Outcome {
     let ix = f.w.task_named(needed(call)?)?;
     check_task(f.w, call, ix)?;
     let task = &f.w.tasks[ix];
     let theirs = |s: &&Ix<Session>| f.w.sessions.get(**s).is_some_and(|s| call.who.may(f.w, s.agent));
     let mut sessions: Vec<_> = task.sessions.iter().filter(theirs).filter_map(|s| f.w.session_row(*s)).collect();
     sessions.truncate(MAX_ROWS);
+    let agents: Vec<_> = task.agents.iter().filter(|(agent, _)| call.who.may(f.w, *agent)).copied().collect();
     answer(Content::Task(TaskView {
-        row: f.w.task_row(ix, f.at).ok_or(Reason::NothingToDo)?,
-        agents: f.w.cents_by_agent(task),
+        row: task_row(f, call, ix).ok_or(Reason::NothingToDo)?,
+        agents: f.w.cents_by_agent(&agents),
         sessions,
         families: task.families.clone(),
         note: task.note.clone(),
@@ -246,16 +276,16 @@ pub(super) fn task(f: &mut Fold<'_>, call: &Call) -> Outcome {
     }))
 }
 
-pub(super) fn alerts(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub(super) fn alerts(f: &Fold<'_>, call: &Call) -> Outcome {
     let mine = || f.w.alerts.values().filter(|alert| sees_alert(f, call, alert));
     let mut open: Vec<_> = mine().filter(|a| a.is_open()).collect();
     open.sort_by_key(|a| (a.severity, std::cmp::Reverse(a.number)));
     let over = mine().rev().filter(|a| a.fired.is_some() && !a.is_open()).take(5);
-    let rows = open.into_iter().take(MAX_ROWS).chain(over).map(|a| f.w.alert_view(a)).collect();
+    let rows = open.into_iter().take(MAX_ROWS).chain(over).map(|a| alert_view(f.w, call, a)).collect();
     answer(Content::Alerts(AlertsView { rows, at: f.at }))
 }
 
-pub(super) fn approvals(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub(super) fn approvals(f: &Fold<'_>, call: &Call) -> Outcome {
     let mine = || f.w.approvals.values().filter(|approval| call.who.may(f.w, approval.agent));
     let mut pending: Vec<&Approval> = mine().filter(|a| a.is_pending()).collect();
     pending.sort_by_key(|a| (a.expires, a.number));
@@ -273,7 +303,7 @@ pub(super) fn approvals(f: &mut Fold<'_>, call: &Call) -> Outcome {
     }))
 }
 
-pub(super) fn why(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub(super) fn why(f: &Fold<'_>, call: &Call) -> Outcome {
     let name = needed(call)?;
     if let Some(approval) = f.w.approval_by_code(name) {
         call.who.check_all(f.w, &[approval.agent])?;
@@ -293,7 +323,7 @@ pub(super) fn why(f: &mut Fold<'_>, call: &Call) -> Outcome {
     }))
 }
 
-pub(super) fn logs(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub(super) fn logs(f: &Fold<'_>, call: &Call) -> Outcome {
     let ix = f.w.session_named(needed(call)?)?;
     let wanted = call.line.word(1).and_then(|n| n.parse().ok()).unwrap_or(20_usize).clamp(1, 40);
     let session = &f.w.sessions[ix];
@@ -306,7 +336,7 @@ pub(super) fn logs(f: &mut Fold<'_>, call: &Call) -> Outcome {
     }))
 }
 
-pub(super) fn whoami(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub(super) fn whoami(f: &Fold<'_>, call: &Call) -> Outcome {
     let known = f.w.policy.people.get(&call.who.person);
     let may = CATALOGUE.listed().filter(|spec| call.who.may_use(spec));
     let about = known.and_then(|person| {
@@ -333,7 +363,7 @@ pub(super) fn stranger(f: &Fold<'_>, actor: &Actor, reason: Reason) -> Outcome {
     }))
 }
 
-pub(super) fn help(_f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub(super) fn help(_f: &Fold<'_>, call: &Call) -> Outcome {
     let word = call.line.word(0).map(|w| w.trim_start_matches('/').to_lowercase());
     let Some(word) = word else {
         let may = CATALOGUE.listed().filter(|spec| call.who.may_use(spec));

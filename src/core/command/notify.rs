@@ -31,6 +31,14 @@ const UNITS: &[(&str, Unit)] = &[
 ];
 const KEYS: &[&str] = &["format", "level", "digest", "quiet", "reset"];
 
+/// `/notify`: what is chosen.
+pub(super) fn look(f: &Fold<'_>, call: &Call) -> Result<Answer, Reason> {
+    if !call.line.raw.is_empty() || !f.w.policy.people.contains_key(&call.who.person) {
+        return Err(Reason::NothingToDo);
+    }
+    Ok(Answer::Content(Content::Notify(f.notify_view(&call.who.person))))
+}
+
 /// `/notify [reset] [format:…] [level:…] [digest:…] [quiet:…]`
 pub(super) fn notify(f: &mut Fold<'_>, call: &Call) -> Result<Answer, Reason> {
     let person = call.who.person.clone();

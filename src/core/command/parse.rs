@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::catalogue::{CATALOGUE, Spec};
 use crate::core::reason::Reason;
+use crate::core::text::clip;
 use crate::core::time::Span;
 
 /// Keys that may be written as `key:value`.
@@ -34,6 +35,11 @@ pub struct Line {
     pub raw: String,
 }
 
+/// Keys behind which the name of something stands.
+const NAMING: [&str; 6] = ["agent", "session", "task", "runtime", "team", "to"];
+/// Characters of a name that is repeated.
+const LONGEST_NAME: usize = 80;
+
 impl Line {
     /// The word at `place`.
     pub fn word(&self, place: usize) -> Option<&str> {
@@ -43,6 +49,14 @@ impl Line {
     /// The value of a key.
     pub fn key(&self, name: &str) -> Option<&str> {
         self.keys.get(name).map(String::as_str)
+    }
+
+    /// What was written for a thing: its own name where that stands in a place for names, else what stands in the
+    /// first such place. Free text is no such place.
+    pub fn typed(&self, thing: &str) -> String {
+        let places = || NAMING.iter().filter_map(|key| self.key(key)).chain(self.word(0));
+        let own = |word: &&str| word.rsplit('/').next().is_some_and(|name| name.eq_ignore_ascii_case(thing));
+        clip(places().find(own).or_else(|| places().next()).unwrap_or_default(), LONGEST_NAME)
     }
 }
 

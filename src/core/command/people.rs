@@ -22,6 +22,11 @@ const LONGEST_NAME: usize = 32;
 
 type Outcome = Result<Answer, Reason>;
 
+/// `/people`: who is known.
+pub(super) fn look(f: &Fold<'_>, call: &Call) -> Outcome {
+    if call.line.raw.is_empty() { Ok(Answer::Content(Content::People(list(f)))) } else { Err(Reason::NothingToDo) }
+}
+
 pub(super) fn people(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let Some(verb) = call.line.word(0) else { return Ok(Answer::Content(Content::People(list(f)))) };
     if verb == "list" {

@@ -271,6 +271,41 @@ pub struct TaskRow {
     pub took: Span,
     /// Where it lives. Hostile.
     pub url: Option<String>,
+    /// What each of those who work on it did; rows of earlier versions do not tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<TaskPart>,
+}
+
+/// What one agent did for a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskPart {
+    /// `runtime/identity`.
+    pub agent: String,
+    /// Its name. Hostile.
+    pub name: String,
+    /// Its sessions that serve the task.
+    pub sessions: Vec<String>,
+    /// What it used for it.
+    pub sums: Sums,
+}
+
+impl TaskRow {
+    /// The same for somebody who may see some agents, by `runtime/identity`: who else works on it, and what they used,
+    /// is left out. `None` when nobody is left.
+    #[must_use]
+    pub fn seen_by(mut self, may: impl Fn(&str) -> bool) -> Option<Self> {
+        let all = self.parts.len();
+        self.parts.retain(|part| may(&part.agent));
+        if self.parts.is_empty() {
+            return None;
+        }
+        if self.parts.len() < all {
+            self.agents = self.parts.iter().map(|part| part.name.clone()).collect();
+            self.sessions = self.parts.iter().flat_map(|part| part.sessions.iter().cloned()).collect();
+            self.sums = self.parts.iter().map(|part| part.sums).sum();
+        }
+        Some(self)
+    }
 }
 
 /// `/tasks`.

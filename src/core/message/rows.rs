@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{AgentRow, FaultView, SessionRow, TaskLabel, TaskRow, Who};
+use super::{AgentRow, FaultView, SessionRow, TaskLabel, TaskPart, TaskRow, Who};
 use crate::core::arena::Ix;
 use crate::core::event::{Action, Fault};
+use crate::core::money::Sums;
 use crate::core::time::Ts;
 use crate::core::world::{Agent, Basis, Session, Task, World};
 
@@ -147,13 +148,18 @@ impl World {
     /// A task as lists show it.
     pub fn task_row(&self, ix: Ix<Task>, now: Ts) -> Option<TaskRow> {
         let task = self.tasks.get(ix)?;
-        let names = task.agents.iter().filter_map(|(a, _)| self.agents.get(*a));
-        let sessions = task.sessions.iter().filter_map(|s| self.sessions.get(*s));
+        let sessions = || task.sessions.iter().filter_map(|s| self.sessions.get(*s));
+        let part = |(ix, sums): &(Ix<Agent>, Sums)| {
+            let name = self.agents.get(*ix)?.name.clone();
+            let sessions = sessions().filter(|s| s.agent == *ix).map(Session::short).collect();
+            Some(TaskPart { agent: self.agent_key(*ix), name, sessions, sums: *sums })
+        };
+        let parts: Vec<TaskPart> = task.agents.iter().filter_map(part).collect();
         Some(TaskRow {
             label: Self::task_label(task),
             column: task.column,
-            agents: names.map(|a| a.name.clone()).collect(),
-            sessions: sessions.map(Session::short).collect(),
+            agents: parts.iter().map(|part| part.name.clone()).collect(),
+            sessions: sessions().map(Session::short).collect(),
             sums: task.sums,
             progress: task.progress,
             steps: task.steps.clone(),
@@ -161,6 +167,7 @@ impl World {
             ended: task.ended,
             took: task.ended.unwrap_or(now).since(task.began()),
             url: task.url.clone(),
+            parts,
         })
     }
 }

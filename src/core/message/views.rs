@@ -88,6 +88,24 @@ pub struct AlertView {
     pub acked: Option<(String, Ts)>,
 }
 
+impl AlertView {
+    /// The same for somebody who may not see the agent that it is about.
+    #[must_use]
+    pub fn without_agent(self) -> Self {
+        Self {
+            who: None,
+            task: None,
+            session: None,
+            spent: Micros(0),
+            tools: Vec::new(),
+            progress: Progress::default(),
+            fault: None,
+            repeated: None,
+            ..self
+        }
+    }
+}
+
 /// A call that an agent makes over and over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepeatedView {

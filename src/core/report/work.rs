@@ -5,7 +5,7 @@ use crate::core::arena::Ix;
 use crate::core::delivery::{Class, Draft, Subject};
 use crate::core::event::{Event, EventKind};
 use crate::core::message::{CompletionView, Content, Labels, MilestoneView, TaskCardView};
-use crate::core::money::{self, Micros};
+use crate::core::money::{self, Micros, Sums};
 use crate::core::policy::Severity;
 use crate::core::route::{Audience, Destination};
 use crate::core::signal::Measure;
@@ -226,7 +226,7 @@ impl World {
             cost: task.sums.cost,
             unpriced: task.sums.unpriced,
             took: task.ended?.since(task.began()),
-            agents: self.cents_by_agent(task),
+            agents: self.cents_by_agent(&task.agents),
             families: task.families.clone(),
             sessions: task.sessions.len(),
             progress: task.progress,
@@ -234,12 +234,11 @@ impl World {
         }))
     }
 
-    /// What each agent used for a task, in cents that add up to the task's.
-    pub fn cents_by_agent(&self, task: &Task) -> Vec<(String, i64)> {
-        let costs: Vec<Micros> = task.agents.iter().map(|(_, sums)| sums.cost).collect();
+    /// What each of a task's agents used for it, in cents that add up to what they used together.
+    pub fn cents_by_agent(&self, agents: &[(Ix<Agent>, Sums)]) -> Vec<(String, i64)> {
+        let costs: Vec<Micros> = agents.iter().map(|(_, sums)| sums.cost).collect();
         let (cents, _) = money::apportion_cents(&costs);
-        let names =
-            task.agents.iter().map(|(ix, _)| self.agents.get(*ix).map_or_else(|| "?".into(), |a| a.name.clone()));
+        let names = agents.iter().map(|(ix, _)| self.agents.get(*ix).map_or_else(|| "?".into(), |a| a.name.clone()));
         names.zip(cents).collect()
     }
 }

@@ -1,7 +1,8 @@
 //! `GET /v1/…`: lists of what is committed, page by page, for programs of others.
 //!
 //! Every list has the same frame and goes on behind a key that whoever reads hands back as it is. What is told comes
-//! from the read models, which follow the fold by a moment. Who may read is decided before anything is read.
+//! from the read models, which follow the fold by a moment. Whoever may see a part gets pages of that part, as full as
+//! those of others: nothing tells how much was passed over.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +16,9 @@ use super::asked::{
     ActorsAsked, AlertsAsked, ApprovalsAsked, Asked, AuditAsked, CostsAsked, TasksAsked, instant, key, one_of, rows_of,
     since, written,
 };
-use super::reader;
 use super::rows::{Agent, Alert, Approval, Audited, Cost, Session, Task};
-use crate::core::access::Role;
+use super::{caller, reader};
+use crate::core::access::{Concerns, Role};
 use crate::core::alert::{self, AlertState};
 use crate::core::approval::{self, ApprovalState};
 use crate::core::message::Content;
@@ -27,10 +28,12 @@ use crate::core::time::{Span, Ts};
 use crate::core::world::Column;
 use crate::http::Shared;
 use crate::http::problem::{Document, Problem};
-use crate::store::{self, AuditFilter, Spender, Wanted, concerns};
+use crate::store::{self, AuditFilter, LATEST, Sight, Spender, Wanted, concerns};
 
 /// Rows of the audit that one request looks at; what is sought may be rare.
 const LOOKED_AT: usize = 10_000;
+/// Rows that are looked at together for whoever may see a part.
+const STRETCH: i64 = 500;
 /// What costs are asked for when nobody says since when.
 const DAY: Span = Span::days(1);
 
@@ -45,15 +48,35 @@ pub struct Page<T> {
 
 type Listed<T> = Result<Json<Page<T>>, Problem>;
 
+/// A page of what may be seen of the rows behind a key, however many are passed over before it is full.
+macro_rules! page {
+    ($limit:ident, $sight:ident, $after:ident, |$most:ident| $rows:expr, |$row:ident| $key:expr, $seen:block) => {{
+        let $most = if $sight.is_everything() { $limit + 1 } else { STRETCH };
+        let (mut $after, mut found) = ($after, Vec::new());
+        loop {
+            let stretch = $rows.await?;
+            let is_last = i64::try_from(stretch.len()).is_ok_and(|count| count < $most);
+            for $row in stretch {
+                $after = $key;
+                found.extend($seen.map(|told| ($after.clone(), told)));
+            }
+            if is_last || i64::try_from(found.len()).is_ok_and(|count| count > $limit) {
+                break Ok(paged(found, $limit));
+            }
+        }
+    }};
+}
+
 /// Agents, by their keys.
 #[utoipa::path(get, path = "/v1/agents", params(ActorsAsked), security(("token" = [])),
     responses((status = 200, body = Page<Agent>), (status = "4XX", body = Document, content_type = "application/problem+json"),
         (status = 503, body = Document, content_type = "application/problem+json")))]
 pub async fn agents(State(door): State<Shared>, headers: HeaderMap, Asked(asked): Asked<ActorsAsked>) -> Listed<Agent> {
-    reader(&door, &headers, None)?;
+    let sight = reader(&door, &caller(&door, &headers, None)?, "agents").await?;
     let (limit, after, wanted) = actors(&door, &asked)?;
-    let rows = door.store.list_agents(&wanted, &after, limit + 1).await?;
-    Ok(page(rows, limit, |(name, _)| name.clone(), |(_, row)| row.into()))
+    page!(limit, sight, after, |most| door.store.list_agents(&wanted, &after, most), |row| row.0.clone(), {
+        sight.agent(&row.0).then(|| row.1.into())
+    })
 }
 
 /// Runs of agents, by their keys.
@@ -65,10 +88,11 @@ pub async fn sessions(
     headers: HeaderMap,
     Asked(asked): Asked<ActorsAsked>,
 ) -> Listed<Session> {
-    reader(&door, &headers, None)?;
+    let sight = reader(&door, &caller(&door, &headers, None)?, "sessions").await?;
     let (limit, after, wanted) = actors(&door, &asked)?;
-    let rows = door.store.list_sessions(&wanted, &after, limit + 1).await?;
-    Ok(page(rows, limit, |(name, _)| name.clone(), |(_, row)| row.into()))
+    page!(limit, sight, after, |most| door.store.list_sessions(&wanted, &after, most), |row| row.0.clone(), {
+        sight.who(&row.1.agent).then(|| row.1.into())
+    })
 }
 
 /// Tasks, by their identities.
@@ -76,13 +100,14 @@ pub async fn sessions(
     responses((status = 200, body = Page<Task>), (status = "4XX", body = Document, content_type = "application/problem+json"),
         (status = 503, body = Document, content_type = "application/problem+json")))]
 pub async fn tasks(State(door): State<Shared>, headers: HeaderMap, Asked(asked): Asked<TasksAsked>) -> Listed<Task> {
-    reader(&door, &headers, None)?;
+    let sight = reader(&door, &caller(&door, &headers, None)?, "tasks").await?;
     let limit = rows_of(asked.limit)?;
     let column = one_of("column", asked.column, &Column::ALL.map(Column::as_str))?;
     let since = since(&door, asked.since.as_deref(), Ts(i64::MIN))?;
     let after: String = key(asked.after.as_deref())?.unwrap_or_default();
-    let rows = door.store.list_tasks(&column, since, &after, limit + 1).await?;
-    Ok(page(rows, limit, |(name, _)| name.clone(), |(_, row)| row.into()))
+    page!(limit, sight, after, |most| door.store.list_tasks(&column, since, &after, most), |row| row.0.clone(), {
+        sight.task(row.1).map(Into::into)
+    })
 }
 
 /// What was used, by agent, by family of models, or by task.
@@ -90,7 +115,7 @@ pub async fn tasks(State(door): State<Shared>, headers: HeaderMap, Asked(asked):
     responses((status = 200, body = Page<Cost>), (status = "4XX", body = Document, content_type = "application/problem+json"),
         (status = 503, body = Document, content_type = "application/problem+json")))]
 pub async fn costs(State(door): State<Shared>, headers: HeaderMap, Asked(asked): Asked<CostsAsked>) -> Listed<Cost> {
-    reader(&door, &headers, None)?;
+    let sight = reader(&door, &caller(&door, &headers, None)?, "cost").await?;
     let limit = rows_of(asked.limit)?;
     let now = door.sources.now();
     let from = quarter(since(&door, asked.since.as_deref(), now.minus(DAY))?);
@@ -101,7 +126,8 @@ pub async fn costs(State(door): State<Shared>, headers: HeaderMap, Asked(asked):
     let family = |model: &str| policy.price_of(model).family.to_owned();
     let spent = door.store.spent(from, until, &family).await?;
     let mut grouped = BTreeMap::<String, Sums>::new();
-    for (Spender { agent, family, task }, sums) in spent {
+    for (Spender { agent, family, task }, sums) in spent.into_iter().filter(|(spender, _)| sight.agent(&spender.agent))
+    {
         let name = match by.as_str() {
             "model" => family,
             "task" => task,
@@ -110,8 +136,8 @@ pub async fn costs(State(door): State<Shared>, headers: HeaderMap, Asked(asked):
         *grouped.entry(name).or_default() += sums;
     }
     let rows = grouped.into_iter().filter(|(name, _)| after.as_ref().is_none_or(|after| name > after));
-    let rows = rows.take(usize::try_from(limit + 1).unwrap_or(usize::MAX)).collect();
-    Ok(page(rows, limit, |(name, _)| name.clone(), |(name, sums)| Cost { name, usage: sums.into() }))
+    let rows = rows.take(usize::try_from(limit + 1).unwrap_or(usize::MAX));
+    Ok(paged(rows.map(|(name, sums)| (name.clone(), Cost { name, usage: sums.into() })).collect(), limit))
 }
 
 /// Alerts, newest first.
@@ -119,17 +145,15 @@ pub async fn costs(State(door): State<Shared>, headers: HeaderMap, Asked(asked):
     responses((status = 200, body = Page<Alert>), (status = "4XX", body = Document, content_type = "application/problem+json"),
         (status = 503, body = Document, content_type = "application/problem+json")))]
 pub async fn alerts(State(door): State<Shared>, headers: HeaderMap, Asked(asked): Asked<AlertsAsked>) -> Listed<Alert> {
-    reader(&door, &headers, None)?;
+    let sight = reader(&door, &caller(&door, &headers, None)?, "alerts").await?;
     let limit = rows_of(asked.limit)?;
     let words = [AlertState::Pending, AlertState::Firing, AlertState::Acked, AlertState::Resolved];
     let state = one_of("state", asked.state, &words.map(AlertState::as_str))?;
     let before = key(asked.after.as_deref())?.unwrap_or(LATEST);
     let rule = asked.rule.unwrap_or_default();
-    let mut rows = Vec::new();
-    for alert in door.store.list_alerts(&rule, &state, before, limit + 1).await? {
-        rows.push((alert.number, alert_row(&door, alert).await?));
-    }
-    Ok(page(rows, limit, |(number, _)| *number, |(_, row)| row))
+    page!(limit, sight, before, |most| door.store.list_alerts(&rule, &state, before, most), |row| row.1.number, {
+        alert_row(&door, &sight, row.0, row.1).await?
+    })
 }
 
 /// Approvals, newest first.
@@ -141,16 +165,14 @@ pub async fn approvals(
     headers: HeaderMap,
     Asked(asked): Asked<ApprovalsAsked>,
 ) -> Listed<Approval> {
-    reader(&door, &headers, None)?;
+    let sight = reader(&door, &caller(&door, &headers, None)?, "approvals").await?;
     let limit = rows_of(asked.limit)?;
     let state = one_of("state", asked.state, &ApprovalState::ALL.map(ApprovalState::as_str))?;
     let before = key(asked.after.as_deref())?.unwrap_or(LATEST);
     let runtime = asked.runtime.unwrap_or_default();
-    let mut rows = Vec::new();
-    for approval in door.store.list_approvals(&runtime, &state, before, limit + 1).await? {
-        rows.push((approval.number, approval_row(&door, approval).await?));
-    }
-    Ok(page(rows, limit, |(number, _)| *number, |(_, row)| row))
+    page!(limit, sight, before, |most| door.store.list_approvals(&runtime, &state, before, most), |row| row.1.number, {
+        approval_row(&door, &sight, row.0, row.1).await?
+    })
 }
 
 /// Who did what, oldest first; for admins.
@@ -158,7 +180,7 @@ pub async fn approvals(
     responses((status = 200, body = Page<Audited>), (status = "4XX", body = Document, content_type = "application/problem+json"),
         (status = 503, body = Document, content_type = "application/problem+json")))]
 pub async fn audit(State(door): State<Shared>, headers: HeaderMap, Asked(asked): Asked<AuditAsked>) -> Listed<Audited> {
-    reader(&door, &headers, Some(Role::Admin))?;
+    reader(&door, &caller(&door, &headers, Some(Role::Admin))?, "audit").await?;
     let limit = rows_of(asked.limit)?;
     let filter = AuditFilter {
         from: since(&door, asked.since.as_deref(), Ts(i64::MIN))?,
@@ -193,25 +215,43 @@ const fn quarter(at: Ts) -> Ts {
     Ts(at.0.div_euclid(QUARTER.0) * QUARTER.0)
 }
 
-/// Above every number.
-pub(super) const LATEST: u64 = u64::MAX >> 1;
-
-/// An alert with what its card says.
-pub(super) async fn alert_row(door: &Shared, alert: alert::Alert) -> store::Result<Alert> {
+/// An alert with what its card says, as far as it may be seen.
+pub(super) async fn alert_row(
+    door: &Shared,
+    sight: &Sight,
+    concerns: Concerns,
+    alert: alert::Alert,
+) -> store::Result<Option<Alert>> {
+    if !door.store.is_seen(sight, &concerns).await? {
+        return Ok(None);
+    }
     let view = card(door, alert.card).await?.and_then(|content| match content {
         Content::Alert(view) | Content::Loop(view) => Some(view),
         _ => None,
     });
-    Ok(Alert::new(alert, view))
+    // An alert of a task shows one of those who work on it.
+    let view = view.map(|view| match &view.who {
+        Some(who) if !sight.who(who) => view.without_agent(),
+        _ => view,
+    });
+    Ok(Some(Alert::new(alert, concerns.task, view)))
 }
 
-/// An approval with what its card says.
-pub(super) async fn approval_row(door: &Shared, approval: approval::Approval) -> store::Result<Approval> {
+/// An approval with what its card says, if it may be seen.
+pub(super) async fn approval_row(
+    door: &Shared,
+    sight: &Sight,
+    concerns: Concerns,
+    approval: approval::Approval,
+) -> store::Result<Option<Approval>> {
+    if !door.store.is_seen(sight, &concerns).await? {
+        return Ok(None);
+    }
     let view = card(door, approval.card).await?.and_then(|content| match content {
         Content::Approval(view) => Some(view),
         _ => None,
     });
-    Ok(Approval::new(approval, view))
+    Ok(Some(Approval::new(approval, view)))
 }
 
 async fn card(door: &Shared, number: Option<u64>) -> store::Result<Option<Content>> {
@@ -230,16 +270,11 @@ fn actors(door: &Shared, asked: &ActorsAsked) -> Result<(i64, String, Wanted), P
     Ok((rows_of(asked.limit)?, key(asked.after.as_deref())?.unwrap_or_default(), wanted))
 }
 
-/// A page of `rows`, of which one more than `limit` was asked for.
-fn page<R, K: Serialize, T>(
-    mut rows: Vec<R>,
-    limit: i64,
-    key: impl Fn(&R) -> K,
-    told: impl Fn(R) -> T,
-) -> Json<Page<T>> {
+/// A page of rows with their keys, of which there is one more than `limit` when another page follows.
+fn paged<K: Serialize, T>(mut rows: Vec<(K, T)>, limit: i64) -> Json<Page<T>> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|row| written(&key(row)));
-    Json(Page { items: rows.into_iter().map(told).collect(), next })
+    let next = rows.last().filter(|_| more).map(|(key, _)| written(key));
+    Json(Page { items: rows.into_iter().map(|(_, row)| row).collect(), next })
 }

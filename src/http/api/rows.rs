@@ -293,9 +293,10 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// A row of an alert, with what its card says while that is kept.
-    pub fn new(alert: alert::Alert, view: Option<AlertView>) -> Self {
+    /// A row of an alert of a task, or of something else, with what its card says while that is kept.
+    pub fn new(alert: alert::Alert, task: Option<String>, view: Option<AlertView>) -> Self {
         let who = view.as_ref().and_then(|view| view.who.clone());
+        let task = task.or_else(|| view.as_ref()?.task.as_ref().map(|task| task.id.clone()));
         Self {
             id: alert.code(),
             severity: alert.severity.as_str(),
@@ -306,7 +307,7 @@ impl Alert {
             acked_by: alert.acked.as_ref().map(|(who, _)| who.clone()),
             agent: who.as_ref().map(|who| who.id.clone()),
             runtime: who.map(|who| who.runtime),
-            task: view.as_ref().and_then(|view| view.task.as_ref()).map(|task| task.id.clone()),
+            task,
             value: view.as_ref().map(|view| view.value).filter(|value| value.is_finite()),
             condition: view.map(|view| view.condition),
             rule: alert.rule,

@@ -10,9 +10,20 @@ use serde_json::{Value, json};
 use super::super::Shared;
 use super::super::problem::Problem;
 use super::session;
-use super::views::{AGENTS, LISTED, may_see};
-use crate::core::command::{CATALOGUE, quoted};
-use crate::core::message::{AgentRow, Who};
+use crate::core::access::authorize;
+use crate::core::command::{ArgKind, CATALOGUE, quoted};
+use crate::receiver::complete::{Name, names};
+
+/// What stands in arguments: under which word, and as whoever may use which command sees it.
+const KINDS: [(ArgKind, &str, &str); 5] = [
+    (ArgKind::Agent, "agent", "agent"),
+    (ArgKind::Session, "session", "session"),
+    (ArgKind::Task, "task", "task"),
+    (ArgKind::Alert, "alert", "why"),
+    (ArgKind::Approval, "approval", "why"),
+];
+/// Names of a kind that are offered on the page.
+const MOST: usize = 500;
 
 /// `GET /complete`: what the command line offers, from the catalogue and from what there is.
 pub async fn complete(State(door): State<Shared>, headers: HeaderMap) -> Result<Json<Value>, Problem> {
@@ -28,25 +39,13 @@ pub async fn complete(State(door): State<Shared>, headers: HeaderMap) -> Result<
             json!({ "name": spec.name, "aliases": spec.aliases, "usage": texts.usage, "summary": texts.summary, "args": kinds })
         })
         .collect();
-    let mut agents = door.store.agents(now.minus(LISTED), AGENTS).await?;
-    let mut tasks = door.store.tasks(100).await?;
-    let mut sessions = door.store.sessions(50).await?;
-    let mut alerts = door.store.alerts(50).await?;
-    if !policy.is_unbounded(&visitor.person) {
-        agents.retain(|row| may_see(&policy, &visitor, row));
-        let mine = |who: &Who| agents.iter().any(|row| (&row.who.runtime, &row.who.id) == (&who.runtime, &who.id));
-        sessions.retain(|row| mine(&row.agent));
-        // Whose tasks and alerts are is not known here; whoever sees a part writes them out.
-        tasks.clear();
-        alerts.clear();
+    let mut said = json!({ "commands": commands });
+    for (kind, key, command) in KINDS {
+        let spec = CATALOGUE.find(command).ok_or_else(|| Problem::new(500, "There is no such command."))?;
+        let Ok(who) = authorize(&policy, &visitor.actor(&door), spec) else { continue };
+        let names = names(&door.store, &policy, &who, kind, now).await?;
+        let name = |name: Name| json!({ "id": quoted(&name.value), "name": name.beside });
+        said[key] = names.into_iter().take(MOST).map(name).collect();
     }
-    let open: Vec<String> = alerts.iter().filter(|a| a.is_open()).map(crate::core::alert::Alert::code).collect();
-    let ids = |row: AgentRow| json!({ "id": quoted(&row.who.id), "name": row.who.name });
-    Ok(Json(json!({
-        "commands": commands,
-        "agent": agents.into_iter().map(ids).collect::<Vec<_>>(),
-        "task": tasks.into_iter().map(|t| json!({ "id": t.label.id, "name": t.label.title })).collect::<Vec<_>>(),
-        "session": sessions.into_iter().map(|s| json!({ "id": s.short, "name": s.agent.name })).collect::<Vec<_>>(),
-        "alert": open.into_iter().map(|code| json!({ "id": code })).collect::<Vec<_>>(),
-    })))
+    Ok(Json(said))
 }

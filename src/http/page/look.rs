@@ -1,13 +1,13 @@
 //! Looks: what the fold answers to commands that only show something, for views that tell more than read models hold.
 //!
-//! A look is a command like one that is typed: it goes through the log, so whoever folds answers it, by the same rules
-//! of access as everywhere. Nothing follows from it, and no card is made of it.
+//! A look is a command like one that is typed, and whoever folds answers it by the same rules of access as everywhere.
+//! It is no input: nothing follows from it, and a page that stays open leaves no trace in the log.
 
 use super::super::Shared;
 use super::super::problem::Problem;
 use super::said;
 use super::session::Visitor;
-use crate::core::input::{Body, Invocation};
+use crate::core::input::Invocation;
 use crate::core::message::Content;
 use crate::core::reason::Reason;
 use crate::engine::NewInput;
@@ -22,7 +22,7 @@ pub async fn look<const N: usize>(
     lines: [String; N],
 ) -> Result<[Looked; N], Problem> {
     let asks = lines.map(|text| Invocation { text, origin: None, ..said(door, &visitor.person) });
-    let inputs = asks.map(|ask| NewInput::unkeyed(Body::Command(ask))).into();
+    let inputs = asks.map(NewInput::look).into();
     let mut answers = door.log.append(inputs).await?.into_iter();
     Ok(std::array::from_fn(|_| match answers.next().and_then(|appended| appended.reply) {
         Some(reply) => reply.content.map(|content| *content).ok_or(reply.reason),

@@ -15,11 +15,13 @@ use subtle::ConstantTimeEq as _;
 use super::super::Shared;
 use super::super::problem::Problem;
 use crate::clock::random_hex;
+use crate::core::access::Actor;
 use crate::core::input::Body;
 use crate::core::policy::Lang;
 use crate::core::time::Span;
 use crate::engine::NewInput;
 use crate::render::Reader;
+use crate::store::Sight;
 
 /// How long a session lives.
 const SESSION_LIVES: Span = Span::days(30);
@@ -45,6 +47,19 @@ impl Visitor {
     /// How texts are written for them.
     pub fn reader(&self) -> Reader {
         Reader { lang: self.lang, tz: self.tz.clone(), whole: true }
+    }
+
+    /// As whom they act.
+    pub fn actor(&self, door: &Shared) -> Actor {
+        Actor { channel: door.page.0.clone(), account: self.person.clone(), display: None }
+    }
+
+    /// What they may see by a command; nothing where they may not use it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn sight(&self, door: &Shared, command: &str) -> Result<Sight, Problem> {
+        Ok(door.sight(&self.actor(door), command).await?.unwrap_or_else(|_| Sight::nothing()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What changes, as it changes: server-sent events with resume by position.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -16,9 +16,7 @@ use super::super::Shared;
 use super::super::problem::Problem;
 use super::cards;
 use super::session::{self, Visitor};
-use super::views::may_see;
 use crate::channel::web::Changed;
-use crate::core::message::Content;
 use crate::core::money::Micros;
 use crate::core::status::Status;
 use crate::core::text::{clip, one_line};
@@ -62,8 +60,8 @@ pub async fn head(State(door): State<Shared>, headers: HeaderMap) -> Result<Json
 pub async fn summary(door: &Shared, visitor: &Visitor) -> Result<Summary, Problem> {
     let words = Words::of(visitor.lang);
     let Figures { counts, waiting, alerts, today } = figures(door, visitor).await?;
-    let agents: i64 = counts.iter().map(|(_, count)| count).sum();
-    let silent: i64 = counts.iter().filter(|(s, _)| s == Status::Silent.as_str()).map(|(_, n)| n).sum();
+    let agents: i64 = counts.values().sum();
+    let silent = counts.get(Status::Silent.as_str()).copied().unwrap_or(0);
     let fill = |path: &str, n: i64| words.get(path).replace("{}", &n.to_string());
     let mut parts = Vec::new();
     match waiting {
@@ -99,50 +97,32 @@ pub async fn summary(door: &Shared, visitor: &Visitor) -> Result<Summary, Proble
 /// The agent that has been silent longest, and for how long.
 async fn who_is_silent(door: &Shared, visitor: &Visitor) -> Result<Option<(String, String)>, Problem> {
     let now = door.sources.now();
-    let policy = door.progress.policy.borrow().clone();
-    let rows = door.store.agents(now.minus(LATELY), super::LOOKED_AT).await?;
-    let silent = rows.into_iter().filter(|row| row.status == Status::Silent && may_see(&policy, visitor, row));
+    let sight = visitor.sight(door, "status").await?;
+    let rows = door.store.agents_seen(&sight, now.minus(LATELY), usize::MAX).await?;
+    let silent = rows.into_iter().filter(|row| row.status == Status::Silent);
     let longest = silent.min_by_key(|row| row.last_seen);
     Ok(longest.map(|row| (clip(&one_line(&row.who.name), 40), span(now.since(row.last_seen).0))))
 }
 
 /// What the sentence is about.
 struct Figures {
-    counts: Vec<(String, i64)>,
+    counts: BTreeMap<String, i64>,
     waiting: i64,
     alerts: i64,
     today: Micros,
 }
 
-/// The figures of all that the visitor may see. Who sees a part has the cards of that part on their page.
+/// The figures of all that the visitor may see.
 async fn figures(door: &Shared, visitor: &Visitor) -> Result<Figures, Problem> {
     let now = door.sources.now();
-    let since = now.minus(LATELY);
     let from = zone(&visitor.tz).map_or(now, |zone| now.start_of_day(&zone));
-    let policy = door.progress.policy.borrow().clone();
-    if policy.is_unbounded(&visitor.person) {
-        let (waiting, alerts) = door.store.count_open().await?;
-        let (counts, today) = (door.store.count_agents(since).await?, door.store.cost_since(from).await?);
-        return Ok(Figures { counts, waiting, alerts, today });
-    }
-    let mut mine = door.store.agents(since, super::LOOKED_AT).await?;
-    mine.retain(|row| may_see(&policy, visitor, row));
-    let keys: BTreeSet<String> = mine.iter().map(|row| format!("{}/{}", row.who.runtime, row.who.id)).collect();
-    let costs = door.store.costs(from).await?.into_iter().filter(|row| keys.contains(&row.1));
-    let mut counts = BTreeMap::<String, i64>::new();
-    for row in &mine {
-        *counts.entry(row.status.as_str().to_owned()).or_default() += 1;
-    }
-    let (mut waiting, mut alerts) = (0, 0);
-    for row in door.store.feed(&door.page.0, &visitor.person, super::LOOKED_AT).await? {
-        match &row.card.content {
-            Content::Approval(view) if view.state == "pending" => waiting += 1,
-            Content::Alert(view) | Content::Loop(view) if view.state != "resolved" => alerts += 1,
-            _ => {}
-        }
-    }
-    let today = costs.map(|row| row.4.cost).sum();
-    Ok(Figures { counts: counts.into_iter().collect(), waiting, alerts, today })
+    let fleet = visitor.sight(door, "status").await?;
+    Ok(Figures {
+        counts: door.store.count_seen(&fleet, now.minus(LATELY)).await?,
+        waiting: door.store.count_waiting(&visitor.sight(door, "approvals").await?).await?,
+        alerts: door.store.count_alerts(&visitor.sight(door, "alerts").await?).await?,
+        today: door.store.cost_seen(&fleet, from).await?,
+    })
 }
 
 /// What a stream knows.

@@ -16,21 +16,19 @@ use super::html;
 use super::look::look_once;
 use super::session::{self, Visitor};
 use super::stream::{self, Summary};
-use crate::core::access::Ruling;
 use crate::core::calendar::{Unit, begins};
 use crate::core::chart::{Begin, Chart, Course, Each, Panel, Slice};
 use crate::core::command::CATALOGUE;
 use crate::core::message::{AgentRow, AlertsView, Content, SessionsView, TasksView};
 use crate::core::money::{self, Micros, Sums};
-use crate::core::policy::Policy;
 use crate::core::status::Status;
 use crate::core::time::{Span, Ts, zone};
 use crate::render::chart;
 
 /// Agents that the view lists.
-pub(super) const AGENTS: i64 = 500;
+const AGENTS: usize = 500;
 /// An agent that was not heard of for longer is not listed.
-pub(super) const LISTED: Span = Span::days(2);
+const LISTED: Span = Span::days(2);
 
 macro_rules! view {
     ($door:expr, $headers:expr, $name:literal, $page:ident) => {{
@@ -95,9 +93,8 @@ struct AgentLine {
 
 pub(super) async fn agents_page(door: &Shared, visitor: &Visitor) -> Result<AgentsPage, Problem> {
     let now = door.sources.now();
-    let mut rows = door.store.agents(now.minus(LISTED), AGENTS).await?;
-    let policy = door.progress.policy.borrow().clone();
-    rows.retain(|row| may_see(&policy, visitor, row));
+    let sight = visitor.sight(door, "agents").await?;
+    let mut rows = door.store.agents_seen(&sight, now.minus(LISTED), AGENTS).await?;
     rows.sort_by(|a, b| {
         (a.status, std::cmp::Reverse(a.last_seen), &a.who.name).cmp(&(
             b.status,
@@ -115,16 +112,6 @@ fn states(rows: &[AgentRow], visitor: &Visitor) -> String {
     let counts: Vec<(Status, u32)> = Status::ALL.into_iter().map(|status| (status, count(status))).collect();
     let chart = Chart::of_agents(&counts);
     chart.map_or_else(String::new, |chart| chart::picture(&chart, visitor.lang, &visitor.tz).svg())
-}
-
-/// Whether an agent is within what the visitor may see.
-pub(super) fn may_see(policy: &Policy, visitor: &Visitor, row: &AgentRow) -> bool {
-    if policy.is_unbounded(&visitor.person) {
-        return true;
-    }
-    let (rights, spec) = (policy.rights_of(&visitor.person), CATALOGUE.find("agent"));
-    let target = policy.target(&row.who.runtime, &row.who.id, &row.tags);
-    rights.zip(spec).is_some_and(|(rights, spec)| rights.on(spec, &target) == Ruling::Allowed)
 }
 
 fn line(row: AgentRow) -> AgentLine {
@@ -165,14 +152,11 @@ pub(super) async fn cost_page(door: &Shared, visitor: &Visitor) -> Result<CostPa
     let zone = zone(&visitor.tz).map_err(|e| Problem::new(500, e))?;
     let mut rows = door.store.costs(now.start_of_day(&zone)).await?;
     let policy = door.progress.policy.borrow().clone();
-    let agents = door.store.agents(now.minus(LISTED), AGENTS).await?.into_iter();
-    let names: BTreeMap<String, String> = agents
-        .filter(|row| may_see(&policy, visitor, row))
-        .map(|row| (format!("{}/{}", row.who.runtime, row.who.id), row.who.name))
-        .collect();
-    if !policy.is_unbounded(&visitor.person) {
-        rows.retain(|row| names.contains_key(&row.1));
-    }
+    let sight = visitor.sight(door, "cost").await?;
+    rows.retain(|row| sight.agent(&row.1));
+    let agents = door.store.agents_seen(&sight, now.minus(LISTED), AGENTS).await?.into_iter();
+    let names: BTreeMap<String, String> =
+        agents.map(|row| (format!("{}/{}", row.who.runtime, row.who.id), row.who.name)).collect();
     let mut total = Sums::default();
     for row in &rows {
         total += row.4;

@@ -134,14 +134,19 @@ fn a_tap_is_judged_like_a_line_and_a_refusal_is_audited_and_told() {
     };
     sim.input(Body::Policy(Box::new(ana(Role::Approver, access))));
     let reply = sim.tap("ana", card, "approve");
-    assert_eq!(reply.reason, Reason::DeniedByRule { command: "approve".into(), thing: "osint-mw".into() });
+    let Content::Approval(view) = &sim.world.cards[&card].content else { panic!("approval") };
+    let code = view.code.clone();
+    assert_eq!(reply.reason, Reason::DeniedByRule { command: "approve".into(), thing: code });
     assert!(reply.refused);
     let row = sim.decisions.last().unwrap().audit.last().unwrap();
     assert_eq!(
         (row.actor.as_str(), row.action.as_str(), row.object.as_str()),
         ("page:ana", "command.refused", "command:approve")
     );
-    assert_eq!(row.data["reason"]["code"], "denied_by_rule");
+    assert_eq!(
+        (&row.data["reason"]["code"], &row.data["reason"]["thing"]),
+        (&json!("denied_by_rule"), &json!("osint-mw"))
+    );
     assert!(!sim.tap("victor", card, "approve").refused, "and others may");
 }
 
@@ -213,6 +218,8 @@ fn an_alert_of_everything_and_a_task_of_many_need_all_of_it() {
     let alert = sim.world.alerts.values().find(|a| a.rule == "all-cost").unwrap().code();
     let refused = |thing: &str| Reason::OutOfScope { command: "ack".into(), thing: thing.into() };
     assert_eq!(sim.say("ana", &format!("/ack {alert}")).reason, refused(""));
+    // Without a name it is the last one that is theirs, and not the last of all.
+    assert!(!sim.say("ana", "/ack").refused);
     // The other runtime's agent joins the task.
     sim.event_of(
         "claude",
@@ -222,6 +229,69 @@ fn an_alert_of_everything_and_a_task_of_many_need_all_of_it() {
     assert!(!sim.say("ana", "/task debug-task").refused, "one of its agents is theirs to see");
     let text = sim.text("task", Lang::En);
     assert!(!text.contains("osint-mw-session"), "{text}");
+}
+
+/// What only looks is answered without a place in the log as it is with one, and nothing else is.
+#[test]
+fn a_look_changes_nothing_and_says_what_the_command_says() {
+    for access in [Access::default(), Access { within: on_runtime("fleet"), ..Access::default() }] {
+        let mut sim = fleet(ana(Role::Admin, access));
+        for spec in &CATALOGUE.0 {
+            let line = line(&sim, spec, "debug");
+            let asked = sereno::core::input::Invocation {
+                actor: sereno::core::access::Actor { channel: "page".into(), account: "ana".into(), display: None },
+                text: line.clone(),
+                tap: None,
+                origin: None,
+                device: None,
+                secret: None,
+            };
+            let (before, at) = (sim.world.write().unwrap(), sim.world.now);
+            let looked = sereno::core::command::look(&mut sim.world, at, &asked);
+            assert!(sim.world.write().unwrap() == before, "{line} changes something");
+            if looked.reason == Reason::NothingToDo {
+                assert!(looked.refused || spec.name == "digest", "{line}");
+                continue;
+            }
+            let mut world = sereno::core::world::World::read(&before).unwrap();
+            let said = sereno::core::input::Input { pos: world.pos + 1, at, body: Body::Command(asked) };
+            let reply = sereno::core::step::step(&mut world, &said).reply.unwrap();
+            assert_eq!(looked, reply, "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_says_no_name_that_was_not_typed_and_the_audit_says_it() {
+    let mut sim = fleet(ana(Role::Admin, Access { within: on_runtime("fleet"), ..Access::default() }));
+    let theirs = sim.world.approvals.values().find(|approval| approval.runtime == "claude");
+    let approval = theirs.unwrap().code.clone();
+    let alert = sim
+        .world
+        .alerts
+        .values()
+        .find(|alert| sim.world.concerned(alert).iter().any(|agent| sim.world.agents[*agent].id == "osint-mw"));
+    let alert = alert.map(|alert| alert.code());
+    let mut lines = vec![
+        ("/pause osint".to_owned(), "osint"),
+        ("/kill OSINT-MW".to_owned(), "OSINT-MW"),
+        ("/pause claude/osint-mw".to_owned(), "claude/osint-mw"),
+        ("/session #osint-mw-se".to_owned(), "#osint-mw-se"),
+        ("/cost agent:osint by model".to_owned(), "osint"),
+        ("/tell osint \"are you osint-mw or osint-hq?\"".to_owned(), "osint"),
+        (format!("/deny {approval} for osint-mw it is no good"), approval.as_str()),
+    ];
+    lines.extend(alert.as_ref().map(|code| (format!("/ack {code}"), code.as_str())));
+    for (line, wanted) in lines {
+        let reply = sim.say("ana", &line);
+        let (Reason::OutOfScope { thing, .. } | Reason::DeniedByRule { thing, .. }) = &reply.reason else {
+            panic!("{line}: {reply:?}")
+        };
+        assert_eq!(thing, wanted, "{line}");
+    }
+    sim.say("ana", "/pause osint");
+    let row = sim.decisions.iter().flat_map(|decision| &decision.audit).last().unwrap();
+    assert_eq!(row.data["reason"]["thing"], "osint-mw", "whoever may read the audit may know");
 }
 
 #[test]

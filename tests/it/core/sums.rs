@@ -43,7 +43,7 @@ fn agents_sessions_tasks_and_the_ledger_hold_the_same_money() {
             assert_eq!(total(task.agents.iter().map(|(_, sums)| *sums)), task.sums);
             let cells = w.ledger.since(sereno::core::time::Ts(0)).filter(|(key, _)| key.task == Some(ix));
             assert_eq!(total(cells.map(|(_, sums)| *sums)), task.sums);
-            let cents: i64 = w.cents_by_agent(task).iter().map(|(_, cents)| cents).sum();
+            let cents: i64 = w.cents_by_agent(&task.agents).iter().map(|(_, cents)| cents).sum();
             assert_eq!(cents, task.sums.cost.cents());
         }
     });

@@ -59,6 +59,15 @@ async fn whoever_sees_a_part_is_offered_that_part(db: Database) {
     assert_eq!(offered(&fake, ANA, "session", ("id", "")).await, ["debug-1-session"]);
     assert_eq!(offered(&fake, ANA, "task", ("id", "")).await, ["T-1"]);
     assert_eq!(offered(&fake, VICTOR, "task", ("id", "")).await, ["T-1", "T-2", "T-3"]);
+    // A task at which their agent works no more is still one of theirs.
+    let next = json!({ "type": "session.started", "agent": { "id": "debug-1", "name": "Debug" },
+        "session": { "id": "debug-1-again" }, "task": { "id": "T-4" } });
+    scene.event(next).await;
+    scene.advance(Span::secs(2)).await;
+    let mut tasks = offered(&fake, ANA, "task", ("id", "")).await;
+    tasks.sort();
+    assert_eq!(tasks, ["T-1", "T-4"]);
+    assert_eq!(offered(&fake, ANA, "task", ("id", "T-2")).await, [""; 0]);
     // Nobody whom we know, and a command that is none.
     assert_eq!(offered(&fake, STRANGER, "agent", ("name", "")).await, [""; 0]);
     assert_eq!(offered(&fake, ANA, "no-such-command", ("name", "")).await, [""; 0]);

@@ -57,6 +57,7 @@ async fn a_phone_is_notified_of_what_rings_and_of_what_became_of_it(db: Database
     assert_eq!(mine[0]["title"], "⏳ build-1 wants to run: pytest tests/");
     assert_eq!((&mine[0]["lang"], &his[0]["lang"]), (&json!("en"), &json!("es")));
     assert_eq!(mine[0]["silent"], false);
+    assert_eq!((&mine[0]["waiting"], &his[0]["waiting"]), (&json!(1), &json!(1)), "the number on the icon");
     let card = ana.card(&scene, "approval").await;
     assert_eq!(mine[0]["url"], format!("/c/{}", card.card.number));
     // Nothing that could be tapped or that says who we are is in it.
@@ -72,6 +73,7 @@ async fn a_phone_is_notified_of_what_rings_and_of_what_became_of_it(db: Database
     assert_eq!(after.len(), 2, "{after:?}");
     assert!(after[1]["title"].as_str().unwrap().starts_with("✅ Approved by ana"), "{after:?}");
     assert_eq!((&after[1]["tag"], &after[1]["silent"]), (&after[0]["tag"], &json!(true)));
+    assert_eq!(after[1]["waiting"], 0);
     // What makes no sound wakes no phone.
     scene
         .event(json!({ "type": "task.created", "agent": { "id": "build-1" }, "task": { "id": "T-7", "title": "Nightly" } }))

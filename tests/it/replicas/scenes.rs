@@ -108,3 +108,21 @@ async fn passes(scene: &Scene, span: Span) {
         while within(Duration::from_millis(100), committed.changed()).await.is_some() {}
     }
 }
+
+#[tokio::test]
+async fn a_page_at_a_process_that_does_not_fold_is_answered_by_the_one_that_does_without_a_trace() {
+    let mut scene = Scene::start(database::postgres().await, "").await;
+    scene.asks("apr-1", "make deploy").await;
+    let other = scene.another().await;
+    let first = move_to(&mut scene, other);
+    let victor = scene.visitor("victor").await;
+    let cursor = async |scene: &Scene| scene.app.door.store.folded().await.unwrap().cursor;
+    let before = cursor(&scene).await;
+    assert!(victor.reads(&scene, "/agent/fleet/build-1").await.contains("make deploy"));
+    assert_eq!(cursor(&scene).await, before);
+    let no = victor.card(&scene, "approval").await.no();
+    assert_eq!(victor.taps(&scene, &no).await.0, 200);
+    scene.settle().await;
+    first.stop().await;
+    scene.finish(&[]).await;
+}

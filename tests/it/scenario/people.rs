@@ -11,6 +11,7 @@ on_both![
     whoever_looks_after_a_part_sees_and_touches_that_part_only,
     a_token_is_shown_once_good_for_a_while_and_revoked,
     a_link_by_word_signs_in_once,
+    a_page_that_looks_leaves_nothing_in_the_log,
 ];
 
 const BEA: &str = "[people.bea]\nrole = \"operator\"\nwithin = { agents = [\"web-*\"] }\n";
@@ -35,7 +36,7 @@ async fn whoever_looks_after_a_part_sees_and_touches_that_part_only(db: Database
     for (path, shown, hidden) in [
         ("/agents", "web-1", "db-1"),
         ("/head", "1 needs you", "2 need"),
-        ("/complete", "web-1", "db-1"),
+        ("/complete", "\"session\":[{\"id\":\"s-web-1\"", "db-1"),
         ("/sessions", "web-1", "db-1"),
         ("/agent/fleet/web-1", "make web-1", "db-1"),
         ("/session/fleet/s-web-1", "web-1 asks", "db-1"),
@@ -152,5 +153,37 @@ async fn a_link_by_word_signs_in_once(db: Database) {
     assert_eq!(uses(&token).await, 410);
     scene.advance(Span::mins(10)).await;
     assert!(!ana.card(&scene, "secret").await.text().contains(&token), "and nobody reads it afterwards");
+    scene.finish(&[]).await;
+}
+
+async fn a_page_that_looks_leaves_nothing_in_the_log(db: Database) {
+    let scene = Scene::start(db, BEA).await;
+    let (victor, bea) = (scene.visitor("victor").await, scene.visitor("bea").await);
+    scene.overspends().await;
+    let alert = victor.card(&scene, "alert").await;
+    let (copy, code) = (alert.out.copy, format!("A{}", scene.app.door.store.alerts(1).await.unwrap()[0].number));
+    scene.advance(Span::secs(10)).await;
+    let before = *scene.app.door.progress.committed.borrow();
+    let paths = [
+        "/agent/fleet/build-1",
+        "/session/fleet/s-1",
+        &format!("/alert/{code}"),
+        &format!("/card/{copy}"),
+        "/sessions",
+        "/tasks",
+        "/alerts",
+        "/more/notify",
+        "/more/people",
+        "/more/events",
+        "/more/digest",
+    ];
+    for path in paths {
+        assert!(victor.reads(&scene, path).await.contains("<main"), "{path}");
+    }
+    assert_eq!(bea.opens(&scene, paths[0]).await.0, 403, "and the same rules hold");
+    assert_eq!(*scene.app.door.progress.committed.borrow(), before);
+    // What somebody says is logged as ever.
+    assert_eq!(victor.says(&scene, "/agent build-1").await.0, 200);
+    assert!(*scene.app.door.progress.committed.borrow() > before);
     scene.finish(&[]).await;
 }

@@ -104,7 +104,7 @@ test('the command line completes names, and then agents', async () => {
   await page.keyboard.press('ArrowDown');
   assert.equal(await page.locator('#line').getAttribute('aria-activedescendant'), 'offer-0');
   await page.keyboard.press('Enter');
-  assert.equal(await page.locator('#line').inputValue(), '/pause debugger ');
+  assert.equal(await page.locator('#line').inputValue(), '/pause Debugger ');
   await page.keyboard.press('Escape');
   await page.locator('#line').fill('');
   await page.keyboard.press('ArrowUp');
@@ -112,7 +112,7 @@ test('the command line completes names, and then agents', async () => {
   await page.locator('#line').fill('/reassign OSINT-12 to:arch');
   await until('what stands behind a key is completed', async () => (await options.allInnerTexts()).some((text) => text.includes('Architect')));
   await page.keyboard.press('Tab');
-  assert.equal(await page.locator('#line').inputValue(), '/reassign OSINT-12 to:architect ');
+  assert.equal(await page.locator('#line').inputValue(), '/reassign OSINT-12 to:Architect ');
   await page.keyboard.press('Escape');
   await page.reload();
   await page.locator('#link.on').waitFor();

@@ -181,15 +181,22 @@ test('a push is shown with its line, and one that cannot be read is shown all th
     const all = await (await navigator.serviceWorker.ready).getNotifications();
     return all.map(({ title, body, tag, silent, data }) => ({ title, body, tag, silent, url: data.url }));
   });
+  // The page may be closed: the worker says on the icon how much waits.
+  const worker = you.context.serviceWorkers()[0] ?? await you.context.waitForEvent('serviceworker');
+  await worker.evaluate(() => {
+    self.counts = [];
+    navigator.setAppBadge = async (count) => { self.counts.push(count); };
+  });
   const tag = createHash('sha256').update('x').digest('base64url').slice(0, 32);
-  await push(JSON.stringify({ title: '⏳ Debugger wants to run: pytest', body: 'in /srv', tag, url: '/c/7', silent: false, lang: 'en', at: Date.now() }));
+  await push(JSON.stringify({ title: '⏳ Debugger wants to run: pytest', body: 'in /srv', tag, url: '/c/7', silent: false, lang: 'en', at: Date.now(), waiting: 2 }));
   await until('it is shown', async () => (await shown()).length === 1);
   assert.deepEqual(await shown(), [{ title: '⏳ Debugger wants to run: pytest', body: 'in /srv', tag, silent: false, url: `${sereno.url}/c/7` }]);
   // What has changed takes its place.
-  await push(JSON.stringify({ title: '✅ Approved by ana', body: '', tag, url: 'https://evil.example/', silent: true, lang: 'en', at: Date.now() }));
+  await push(JSON.stringify({ title: '✅ Approved by ana', body: '', tag, url: 'https://evil.example/', silent: true, lang: 'en', at: Date.now(), waiting: 0 }));
   await until('it has changed', async () => (await shown())[0]?.title === '✅ Approved by ana');
   assert.deepEqual((await shown()).map((one) => one.url), [`${sereno.url}/`], 'no address of anybody else');
   await push('no JSON');
   await until('it is shown too', async () => (await shown()).length === 2);
+  assert.deepEqual(await worker.evaluate(() => self.counts), [2, 0]);
   assertClean(you);
 });

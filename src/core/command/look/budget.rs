@@ -12,7 +12,7 @@ use crate::core::time::{Span, zone};
 use crate::core::world::Spent;
 
 /// `/budget [NAME]`
-pub fn budget(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub fn budget(f: &Fold<'_>, call: &Call) -> Outcome {
     let budgets = &f.w.policy.budgets;
     let asked = call.line.word(0).map(str::to_lowercase);
     if let Some(asked) = asked.as_ref().filter(|asked| !budgets.keys().any(|name| name.to_lowercase() == **asked)) {

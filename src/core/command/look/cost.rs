@@ -33,7 +33,7 @@ pub fn today(f: &Fold<'_>, call: &Call) -> Micros {
 }
 
 /// `/cost [today|24h|7d] [by agent|model|task] [agent:x] [task:x]`
-pub fn cost(f: &mut Fold<'_>, call: &Call) -> Result<Answer, Reason> {
+pub fn cost(f: &Fold<'_>, call: &Call) -> Result<Answer, Reason> {
     let period = period(f, call, "today")?;
     let agent = call.line.key("agent").map(|name| f.w.agent_named(name)).transpose()?;
     let task = call.line.key("task").map(|name| f.w.task_named(name)).transpose()?;

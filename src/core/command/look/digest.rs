@@ -11,7 +11,7 @@ use crate::core::step::Fold;
 use crate::core::time::{Span, zone};
 
 /// `/digest [now] [NAME]`
-pub fn digest(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub fn digest(f: &Fold<'_>, call: &Call) -> Outcome {
     let is_now = |word: &&String| matches!(word.to_lowercase().as_str(), "now" | "ahora");
     let now = call.line.words.iter().any(|word| is_now(&word));
     let asked = call.line.words.iter().find(|word| !is_now(word));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::{Answer, CATALOGUE, Call};
 use super::history::{deeds, everything};
 use super::period::{Period, is_period, period};
-use super::{Outcome, sees_alert, sees_task};
+use super::{Outcome, agent_of_alert, sees_alert, sees_task, task_sums};
 use crate::core::message::{Content, EventRow, ExportFormat, ExportKind, ExportView, NoticeView};
 use crate::core::reason::Reason;
 use crate::core::route::Destination;
@@ -224,6 +224,7 @@ fn tasks(f: &Fold<'_>, call: &Call) -> Table {
 }
 
 fn task_row(f: &Fold<'_>, call: &Call, task: &Task) -> Row {
+    let sums = task_sums(f.w, call, task);
     let theirs = task.agents.iter().filter(|(ix, _)| call.who.may(f.w, *ix));
     let names: Vec<&str> = theirs.filter_map(|(ix, _)| f.w.agents.get(*ix)).map(|agent| agent.name.as_str()).collect();
     vec![
@@ -234,9 +235,9 @@ fn task_row(f: &Fold<'_>, call: &Call, task: &Task) -> Row {
         time(task.started),
         time(task.ended),
         words(&names.join(", ")),
-        json!(task.sums.calls),
-        json!(task.sums.tokens.total()),
-        json!(task.sums.cost.dollars()),
+        json!(sums.calls),
+        json!(sums.tokens.total()),
+        json!(sums.cost.dollars()),
         task.note.as_deref().map_or(Value::Null, words),
     ]
 }
@@ -247,7 +248,7 @@ const ALERT: &[&str] =
 fn alerts(f: &Fold<'_>, call: &Call) -> Table {
     let mine = f.w.alerts.values().filter(|alert| alert.fired.is_some() && sees_alert(f, call, alert));
     let rows = mine.map(|alert| {
-        let agent = alert.agent.and_then(|ix| f.w.agents.get(ix));
+        let agent = agent_of_alert(f.w, call, alert).and_then(|ix| f.w.agents.get(ix));
         let row = vec![
             json!(alert.code()),
             words(&alert.rule),

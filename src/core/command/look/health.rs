@@ -16,7 +16,7 @@ const GOALS: [(&str, bool, f64); 4] =
     [("success", true, 0.95), ("response", false, 30.0), ("errors", false, 0.05), ("timeouts", false, 0.01)];
 
 /// `/health [today|24h|7d]`
-pub fn health(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub fn health(f: &Fold<'_>, call: &Call) -> Outcome {
     let Period { name, from } = period(f, call, "24h")?;
     let w = &*f.w;
     let length = f.at.since(from);
@@ -70,7 +70,7 @@ fn calls(tally: &Tally) -> i64 {
 }
 
 /// `/errors [today|24h|7d]`
-pub fn errors(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub fn errors(f: &Fold<'_>, call: &Call) -> Outcome {
     let Period { name, from } = period(f, call, "24h")?;
     let w = &*f.w;
     let tally = w.diary.between(from, f.at.plus(Span(1)));

@@ -4,11 +4,12 @@
 //! approvals themselves. What was forgotten there is in the store's log.
 
 use super::super::Call;
-use super::{Outcome, answer, check_task, needed, sees_alert, sees_task};
+use super::{Outcome, agent_of_alert, answer, check_task, needed, sees_alert, sees_task, task_sums};
 use crate::core::alert::Alert;
 use crate::core::approval::Approval;
 use crate::core::arena::Ix;
 use crate::core::message::{Content, EventList, EventRow, EventsView, action_text};
+use crate::core::money::Sums;
 use crate::core::reason::Reason;
 use crate::core::status::Status;
 use crate::core::step::Fold;
@@ -36,9 +37,11 @@ enum Source<'a> {
     Began(&'a Session),
     Ended(&'a Session),
     Created(&'a Task),
-    Over(&'a Task),
-    Fired(&'a Alert),
-    Cleared(&'a Alert),
+    /// With what was used for it, as far as that may be seen.
+    Over(&'a Task, Sums),
+    /// With the agent that it is about, if that may be seen.
+    Fired(&'a Alert, Option<Ix<Agent>>),
+    Cleared(&'a Alert, Option<Ix<Agent>>),
     Asked(&'a Approval),
     Decided(&'a Approval),
     Deed(&'a Deed),
@@ -48,7 +51,7 @@ enum Source<'a> {
 type Dated<'a> = (Ts, Source<'a>);
 
 /// `/events [LINES]`
-pub fn events(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub fn events(f: &Fold<'_>, call: &Call) -> Outcome {
     let sources = gather(f, call, About::Everything);
     let (rows, more) = last(f.w, sources, lines(call));
     let rows = rows.into_iter().rev().collect();
@@ -56,7 +59,7 @@ pub fn events(f: &mut Fold<'_>, call: &Call) -> Outcome {
 }
 
 /// `/timeline TASK|AGENT|SESSION`
-pub fn timeline(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub fn timeline(f: &Fold<'_>, call: &Call) -> Outcome {
     let (about, label) = named(f.w, call)?;
     about.check(f.w, call)?;
     let sources = gather(f, call, about);
@@ -65,7 +68,7 @@ pub fn timeline(f: &mut Fold<'_>, call: &Call) -> Outcome {
 }
 
 /// `/audit [NAME|WORD] [LINES]`
-pub fn audit(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub fn audit(f: &Fold<'_>, call: &Call) -> Outcome {
     let word = call.line.words.iter().find(|word| word.parse::<usize>().is_err());
     let (rows, more) = last(f.w, deeds_with(f.w, word), lines(call));
     let about = word.map(|word| ("word".to_owned(), word.clone()));
@@ -138,12 +141,13 @@ fn gather<'a>(f: &'a Fold<'_>, call: &Call, about: About) -> Vec<Dated<'a>> {
     let tasks = w.tasks.iter().filter(|(ix, _)| about.is_task(*ix));
     for (_, task) in tasks.filter(|(ix, _)| sees_task(f, call, *ix)) {
         all.push((task.created, Source::Created(task)));
-        all.extend(task.ended.map(|ended| (ended, Source::Over(task))));
+        all.extend(task.ended.map(|ended| (ended, Source::Over(task, task_sums(w, call, task)))));
     }
     let alerts = w.alerts.values().filter(|alert| about.concerns(w, alert));
     for alert in alerts.filter(|alert| sees_alert(f, call, alert)) {
-        all.extend(alert.fired.map(|fired| (fired, Source::Fired(alert))));
-        all.extend(alert.resolved.filter(|_| alert.fired.is_some()).map(|over| (over, Source::Cleared(alert))));
+        let agent = agent_of_alert(w, call, alert);
+        all.extend(alert.fired.map(|fired| (fired, Source::Fired(alert, agent))));
+        all.extend(alert.resolved.filter(|_| alert.fired.is_some()).map(|over| (over, Source::Cleared(alert, agent))));
     }
     for approval in w.approvals.values().filter(|approval| about.asked(approval) && may(approval.agent)) {
         all.push((approval.asked, Source::Asked(approval)));
@@ -251,17 +255,17 @@ impl Source<'_> {
             Self::Created(task) => {
                 EventRow { who: Some(task.id.clone()), what: task.title.clone(), ..row(at, "task_created") }
             }
-            Self::Over(task) => EventRow {
+            Self::Over(task, sums) => EventRow {
                 who: Some(task.id.clone()),
                 what: task.note.clone(),
-                cost: Some(task.sums.cost).filter(|_| task.sums.calls > 0),
+                cost: Some(sums.cost).filter(|_| sums.calls > 0),
                 took: Some(task.ended.unwrap_or(at).since(task.began())),
                 ..row(at, if task.column == Column::Failed { "task_failed" } else { "task_done" })
             },
-            Self::Fired(alert) => of_alert(w, alert, row(at, "alert_fired")),
-            Self::Cleared(alert) => {
+            Self::Fired(alert, agent) => of_alert(w, alert, agent, row(at, "alert_fired")),
+            Self::Cleared(alert, agent) => {
                 let took = Some(at.since(alert.fired.unwrap_or(at)));
-                of_alert(w, alert, EventRow { took, ..row(at, "alert_over") })
+                of_alert(w, alert, agent, EventRow { took, ..row(at, "alert_over") })
             }
             Self::Asked(approval) => EventRow {
                 who: name_of(w, approval.agent),
@@ -291,9 +295,9 @@ fn name_of(w: &World, agent: Ix<Agent>) -> Option<String> {
     w.agents.get(agent).map(|agent| agent.name.clone())
 }
 
-fn of_alert(w: &World, alert: &Alert, row: EventRow) -> EventRow {
+fn of_alert(w: &World, alert: &Alert, agent: Option<Ix<Agent>>, row: EventRow) -> EventRow {
     EventRow {
-        who: alert.agent.and_then(|agent| name_of(w, agent)),
+        who: agent.and_then(|agent| name_of(w, agent)),
         what: Some(format!("{} {}", alert.code(), alert.rule)),
         severity: Some(alert.severity),
         ..row

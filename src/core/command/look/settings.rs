@@ -6,7 +6,7 @@ use crate::core::message::{Content, SettingsView};
 use crate::core::step::Fold;
 
 /// `/settings`
-pub fn settings(f: &mut Fold<'_>, call: &Call) -> Outcome {
+pub fn settings(f: &Fold<'_>, call: &Call) -> Outcome {
     let policy = &f.w.policy;
     let known = policy.people.get_key_value(&call.who.person);
     let verbs = |can: &std::collections::BTreeSet<crate::core::policy::Verb>| {
