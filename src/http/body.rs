@@ -37,6 +37,7 @@ impl<'a> Growing<'a> {
     }
 
     /// Its length so far.
+    #[cfg(feature = "otlp")]
     pub const fn len(&self) -> usize {
         self.bytes.len()
     }

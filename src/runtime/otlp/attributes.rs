@@ -10,13 +10,18 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 
 use super::dialect;
+use crate::core::digest::Digest;
 use crate::core::money::Micros;
 use crate::core::text;
 
-/// The longest name or identity that is taken over, in characters.
-const MAX_NAME: usize = 64;
+/// The longest name or identity that is taken over, in bytes.
+const MAX_NAME: usize = 200;
+/// What of a longer one is kept, in characters.
+const KEPT: usize = 40;
 /// The longest text that is taken over, in characters.
 const MAX_TEXT: usize = 2000;
+/// The longest arguments of a tool that are taken over, in bytes.
+const MAX_ARGUMENTS: usize = 64 * 1024;
 
 /// What is known under some name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,9 +179,22 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// A name or identity of bounded length.
+/// A name or identity of bounded length. Of two that are longer, those that differ stay different.
 pub fn name(text: &str) -> String {
-    text::clip(text.trim(), MAX_NAME)
+    let text = text.trim();
+    if text.len() <= MAX_NAME {
+        return text.to_owned();
+    }
+    let whole = Digest::of("sereno.otlp.name.v1", text.as_bytes());
+    format!("{} {}", text::clip(text, KEPT), whole.short())
+}
+
+/// The arguments of a tool, unless they are too long or no JSON.
+pub fn arguments(text: &str) -> Option<serde_json::Value> {
+    if text.len() > MAX_ARGUMENTS {
+        return None;
+    }
+    serde_json::from_str(text).ok()
 }
 
 /// A count, whichever way it is written; never a negative one.
@@ -220,7 +238,10 @@ impl<'a> Said<'a> {
 
     /// A name or identity.
     pub fn name(&self, of: &str) -> Option<String> {
-        self.raw(of).map(name)
+        match self.value(of)? {
+            Value::IntValue(number) => Some(number.to_string()),
+            _ => self.raw(of).map(name),
+        }
     }
 
     /// A text for people.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
-use super::attributes::{Facts, Field, name};
+use super::attributes::{Facts, Field, arguments, name};
 use super::dialect::{self, Role};
 use super::{Batch, Settings, environment, hex, moment, resource_facts, usage};
 use crate::core::event::{Account, AgentRef, Event, EventKind, Fault, SessionRef, StepRef, ToolCall, Usage};
@@ -258,7 +258,7 @@ impl Tree<'_> {
     fn tool(&self, ix: usize) -> Vec<Event> {
         let seen = &self.spans[ix];
         let error = seen.fault();
-        let input = seen.facts.raw(Field::ToolInput).and_then(|text| serde_json::from_str(text).ok());
+        let input = seen.facts.raw(Field::ToolInput).and_then(arguments);
         let tool = ToolCall {
             name: seen.facts.name(Field::Tool).unwrap_or_else(|| name(&seen.span.name)),
             call_id: seen.facts.name(Field::ToolCall),

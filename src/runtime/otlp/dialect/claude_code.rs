@@ -4,6 +4,7 @@
 //! come as texts.
 
 use crate::core::event::{Account, Author, Event, EventKind, Fault, ToolCall, Usage};
+use crate::runtime::otlp::attributes::arguments;
 use crate::runtime::otlp::logs::Record;
 use crate::runtime::telemetry::UsageFrom;
 
@@ -77,7 +78,7 @@ fn tool(record: &Record<'_>) -> Vec<Event> {
     let tool = ToolCall {
         name: record.said.name("tool_name").unwrap_or_else(|| "?".into()),
         call_id: record.said.name("tool_use_id"),
-        input: input.and_then(|text| serde_json::from_str(text).ok()),
+        input: input.and_then(arguments),
         ..ToolCall::default()
     };
     let ok = record.said.flag("success");

@@ -3,6 +3,7 @@
 
 use super::claude_code::ended;
 use crate::core::event::{Account, Author, Event, EventKind, Fault, ToolCall, Usage};
+use crate::runtime::otlp::attributes::arguments;
 use crate::runtime::otlp::logs::Record;
 
 /// With what its events begin.
@@ -71,7 +72,7 @@ fn tool(record: &Record<'_>) -> Vec<Event> {
     let tool = ToolCall {
         name: record.said.name("tool_name").unwrap_or_else(|| "?".into()),
         call_id: record.said.name("call_id"),
-        input: record.said.raw("arguments").and_then(|text| serde_json::from_str(text).ok()),
+        input: record.said.raw("arguments").and_then(arguments),
         ..ToolCall::default()
     };
     let ok = record.said.flag("success");
