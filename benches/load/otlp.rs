@@ -1,5 +1,7 @@
 //! OTLP in batches of 500 spans, as exporters send them: how many are taken durably.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -19,6 +21,8 @@ const TRACE: u64 = 5;
 /// Connections that send, and rounds.
 const CONNECTIONS: usize = 4;
 const ROUNDS: u32 = 7;
+/// Long enough for some batches of an unoptimised build, when it shall be quick.
+const ROUND: Duration = Duration::from_secs(16);
 const TOKEN: &str = "bench-token-of-exporters";
 
 /// Measures batches of spans.
@@ -30,8 +34,7 @@ pub async fn run(bench: &Bench) -> Result<()> {
     let mut figures = Figures::default();
     for _ in 0..bench.of(ROUNDS).max(3) {
         let request = || batch.request(bench.events.number());
-        let span = bench.span(std::time::Duration::from_secs(3));
-        figures.round(&server, &request, (CONNECTIONS, BATCH), span).await?;
+        figures.round(&server, &request, (CONNECTIONS, BATCH), bench.span(ROUND)).await?;
     }
     figures.print("otlp, in spans (goal: at least 20,000)");
     Ok(())

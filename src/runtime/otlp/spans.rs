@@ -292,7 +292,11 @@ impl Tree<'_> {
             Some(fault) => {
                 Event { status: Some("error".into()), error: Some(fault), ..self.event(ix, EventKind::AgentStatus) }
             }
-            None => Event { status: Some("idle".into()), ..self.event(ix, EventKind::AgentStatus) },
+            None => {
+                let event = self.event(ix, EventKind::SessionProgress);
+                let kind = if event.session.is_some() { event.kind } else { EventKind::AgentStatus };
+                Event { kind, status: Some("idle".into()), ..event }
+            }
         });
         events.push(ended);
         events
@@ -342,6 +346,7 @@ impl Working {
                 };
                 self.0.insert(key, idle);
             }
+            EventKind::SessionProgress => drop(self.0.remove(&key)),
             EventKind::AgentStatus if event.error.is_some() => self.0.retain(|(have, _), _| *have != agent.id),
             _ => self.ended(event),
         }
