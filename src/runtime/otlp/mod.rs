@@ -122,14 +122,24 @@ impl<'a> Batch<'a> {
     }
 
     /// Takes what one item tells, if its key may speak for the agent and it says nothing absurd.
-    fn take(&mut self, events: Vec<Event>) {
+    fn take(&mut self, mut events: Vec<Event>) {
         if let Some(wrong) = events.iter().find_map(|event| event.check().err()) {
             return self.told.reject(|| wrong);
         }
-        // An event without an agent belongs to those who were let in before it.
-        if let Some(event) = events.iter().find(|e| e.agent.is_some() && !self.settings.agents.allows(e)) {
-            let agent = event.agent.as_ref().map(|agent| agent.id.clone()).unwrap_or_default();
-            return self.told.reject(|| format!("this key may not speak for the agent `{agent}`"));
+        for event in &mut events {
+            if self.settings.agents.allows(event) {
+                continue;
+            }
+            if let Some(agent) = &event.agent {
+                return self.told.reject(|| format!("this key may not speak for the agent `{}`", agent.id));
+            }
+            // The end of a session that names nobody: only that of whoever was let in before it.
+            let same = self.told.events.iter().rev().find(|told| told.session == event.session && told.agent.is_some());
+            let Some(told) = same else {
+                self.told.ignored += 1;
+                return;
+            };
+            event.agent.clone_from(&told.agent);
         }
         for event in events {
             let event = finished(event);

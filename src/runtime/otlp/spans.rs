@@ -40,11 +40,13 @@ pub fn read(request: &ExportTraceServiceRequest, settings: &Settings) -> Told {
     let tree = Tree { used: roll_up(&spans), spans: &spans, settings };
     let mut order: Vec<usize> = (0..spans.len()).collect();
     // Whoever is within another ends first, or at the same moment and further down.
-    order.sort_by_key(|ix| (spans[*ix].span.end_time_unix_nano, std::cmp::Reverse(tree.depth(*ix))));
+    order.sort_by_cached_key(|ix| (spans[*ix].span.end_time_unix_nano, std::cmp::Reverse(tree.depth(*ix))));
     for ix in order {
         let events = tree.events(ix);
         if events.is_empty() {
             batch.told.ignored += 1;
+        } else if spans[ix].span.trace_id.is_empty() || spans[ix].span.span_id.is_empty() {
+            batch.told.reject(|| format!("the span `{}` has no identity", name(&spans[ix].span.name)));
         } else {
             batch.take(events);
         }

@@ -53,7 +53,7 @@ fn a_key_is_only_heard_of_its_own_agents() {
     let told = adapter(UsageFrom::Calls, Some("Tri*")).telemetry(&batch("agentops")).unwrap().unwrap();
     assert_eq!(told.rejected, 0, "{}", summary(&told));
     let told = adapter(UsageFrom::Calls, Some("Other*")).telemetry(&batch("agentops")).unwrap().unwrap();
-    assert_eq!((told.rejected, told.events.iter().filter(|event| event.agent.is_some()).count()), (3, 0));
+    assert_eq!((told.rejected, told.ignored, told.events.len()), (3, 1, 0), "{}", summary(&told));
     assert_eq!(told.why.as_deref(), Some("this key may not speak for the agent `Triage`"));
 }
 

@@ -4,6 +4,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse
 use prost::Message as _;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
+use sereno::engine::DiskLevel;
 
 use super::{TOKEN, as_protobuf, batch, config, gzip};
 use crate::database;
@@ -126,6 +127,37 @@ async fn every_runtime_has_an_address_of_its_own() {
     let theirs = scene.client.post(scene.url("/v1/traces")).header("authorization", "Bearer%20other-token-other-token");
     assert_eq!(sent(theirs.header("content-type", "application/json").body(body())).await.0, 200);
     scene.settle().await;
+    scene.finish(&[]).await;
+}
+
+#[tokio::test]
+async fn whoever_comes_at_a_bad_time_is_told_when_to_come_back() {
+    let scene = start("").await;
+    let before = position(&scene);
+    scene.app.door.log.disk().send_replace(DiskLevel::Scarce);
+    let response = post(&scene, "/v1/traces", batch("nested").body).send().await.unwrap();
+    assert_eq!(response.status(), 503);
+    let seconds: u32 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((2..=30).contains(&seconds), "{seconds}");
+    let said: Value = response.json().await.unwrap();
+    assert_eq!(said, json!({ "code": 14, "message": "Nothing was stored; try again soon." }));
+    assert_eq!(position(&scene), before);
+    scene.app.door.log.disk().send_replace(DiskLevel::Plenty);
+    assert_eq!(sent(post(&scene, "/v1/traces", batch("nested").body)).await.0, 200);
+    scene.settle().await;
+    // Somebody was told that the disk is full.
+    scene.finish(&["told from memory"]).await;
+}
+
+#[tokio::test]
+async fn a_span_without_an_identity_is_refused_alone() {
+    let scene = start("").await;
+    let mut body: Value = serde_json::from_slice(&batch("gen-ai-older").body).unwrap();
+    body["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["spanId"] = json!("");
+    let (status, _, body) = sent(post(&scene, "/v1/traces", body.to_string())).await;
+    let said: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status, &said["partialSuccess"]["rejectedSpans"]), (200, &json!("1")), "{said}");
+    assert_eq!(said["partialSuccess"]["errorMessage"], "the span `chat gpt-4o` has no identity");
     scene.finish(&[]).await;
 }
 
