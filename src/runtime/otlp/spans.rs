@@ -290,15 +290,14 @@ impl Tree<'_> {
             let step = Some(StepRef { name: step, ..StepRef::default() });
             events.push(Event { id: format!("{}#step", event.id), step, ..event });
         }
-        let ended = self.end(ix).unwrap_or_else(|| match seen.fault() {
-            Some(fault) => {
-                Event { status: Some("error".into()), error: Some(fault), ..self.event(ix, EventKind::AgentStatus) }
+        let ended = self.end(ix).unwrap_or_else(|| {
+            if let Some(fault) = seen.fault() {
+                let event = self.event(ix, EventKind::AgentStatus);
+                return Event { status: Some("error".into()), error: Some(fault), ..event };
             }
-            None => {
-                let event = self.event(ix, EventKind::SessionProgress);
-                let kind = if event.session.is_some() { event.kind } else { EventKind::AgentStatus };
-                Event { kind, status: Some("idle".into()), ..event }
-            }
+            let event = self.event(ix, EventKind::SessionProgress);
+            let kind = if event.session.is_some() { event.kind } else { EventKind::AgentStatus };
+            Event { kind, status: Some("idle".into()), ..event }
         });
         events.push(ended);
         events
