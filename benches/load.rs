@@ -30,6 +30,8 @@ mod noop;
 mod notify;
 #[path = "load/open.rs"]
 mod open;
+#[path = "load/otlp.rs"]
+mod otlp;
 #[path = "load/rival.rs"]
 mod rival;
 #[path = "load/server.rs"]
@@ -66,8 +68,8 @@ pub struct Bench {
 }
 
 /// What `all` runs, in less than half an hour.
-const SHORT: [&str; 10] =
-    ["intake", "arrays", "group", "rival", "notify", "flood", "databases", "memory", "start", "size"];
+const SHORT: [&str; 11] =
+    ["intake", "arrays", "otlp", "group", "rival", "notify", "flood", "databases", "memory", "start", "size"];
 /// What runs by name alone: it takes long.
 const LONG: [&str; 4] = ["history", "sustained", "burst", "soak"];
 
@@ -115,6 +117,7 @@ async fn run(name: &str, bench: &Bench) -> Result<()> {
     match name {
         "intake" => intake::run(bench).await,
         "arrays" => intake::arrays(bench).await,
+        "otlp" => otlp::run(bench).await,
         "group" => group::run(bench),
         "rival" => rival::run(bench).await,
         "notify" => notify::run(bench).await,

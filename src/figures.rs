@@ -13,6 +13,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("sereno_commit_failures_total", "Commits that failed; nothing of them was stored."),
     ("sereno_http_requests_total", "Requests, by route and status."),
     ("sereno_intake_refused_total", "Requests to intake that were refused, by source and reason."),
+    ("sereno_telemetry_items_total", "Spans, points and records of exporters, by source, signal and outcome."),
     ("sereno_shed_total", "Appends that were refused because too much waited or the disk was low, by urgency."),
     ("sereno_bodies_refused_total", "Bodies that were refused because bodies took too much memory already."),
     ("sereno_connections_refused_total", "Connections closed because there were too many."),

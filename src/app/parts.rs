@@ -18,7 +18,6 @@ use crate::http::ApiToken;
 use crate::outgoing::Inside;
 use crate::runtime::claude_code::ClaudeCode;
 use crate::runtime::generic::Generic;
-#[cfg(feature = "slack")]
 use crate::runtime::secret::Secret;
 use crate::runtime::signature::{self, Key};
 use crate::runtime::{AgentScope, Runtime, claude_code, generic};
@@ -273,10 +272,37 @@ pub fn build_runtimes(config: &Config) -> Result<HashMap<String, Arc<dyn Runtime
                     Arc::new(Generic::new(settings).map_err(wrong)?)
                 }
             }
+            RuntimeKind::Otlp => otlp(name, about, tokens, agents)?,
         };
         runtimes.insert(name.clone(), runtime);
     }
     Ok(runtimes)
+}
+
+#[cfg(feature = "otlp")]
+fn otlp(
+    name: &str,
+    about: &config::Runtime,
+    tokens: Vec<Secret>,
+    agents: AgentScope,
+) -> Result<Arc<dyn Runtime>, ConfigError> {
+    use crate::runtime::otlp::{Otlp, Settings};
+
+    if tokens.is_empty() {
+        return Err(fault(format!("runtimes.{name}"), "needs token_file"));
+    }
+    let usage = about.usage_from.unwrap_or_default();
+    Ok(Arc::new(Otlp::new(Settings { name: name.to_owned(), tokens, agents, usage })))
+}
+
+#[cfg(not(feature = "otlp"))]
+fn otlp(
+    name: &str,
+    _about: &config::Runtime,
+    _tokens: Vec<Secret>,
+    _agents: AgentScope,
+) -> Result<Arc<dyn Runtime>, ConfigError> {
+    Err(fault(format!("runtimes.{name}"), "this build has no OpenTelemetry; build it with the feature `otlp`"))
 }
 
 /// Tokens of the API.

@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use super::{Done, Failure, load};
 use crate::config::{Config, RuntimeKind};
 use crate::runtime::claude_code::settings::{Wanted, settings};
+use crate::runtime::telemetry::UsageFrom;
 
 /// Arguments of `connect`.
 #[derive(Debug, ClapArgs)]
@@ -31,6 +32,7 @@ pub(crate) struct Args {
 enum Kind {
     ClaudeCode,
     Generic,
+    Otlp,
 }
 
 pub(crate) fn run(config: Option<PathBuf>, args: &Args) -> Done {
@@ -38,6 +40,7 @@ pub(crate) fn run(config: Option<PathBuf>, args: &Args) -> Done {
     match args.kind {
         Kind::ClaudeCode => claude_code(&config, args),
         Kind::Generic => generic(&config, args),
+        Kind::Otlp => otlp(&config, args),
     }
 }
 
@@ -85,5 +88,36 @@ fn generic(config: &Config, args: &Args) -> Done {
         None => println!("Control:  none; set control_url to pause, kill, tell, reassign and decide"),
     }
     println!("Try it:   sereno emit agent.heartbeat --agent demo --runtime {runtime}");
+    Ok(())
+}
+
+/// Settings for exporters, as lines for a shell.
+fn otlp(config: &Config, args: &Args) -> Done {
+    let runtime = runtime(config, args.runtime.as_deref(), RuntimeKind::Otlp, "otlp")?;
+    let url = format!("{}/hooks/{runtime}", config.public_url());
+    let token = format!("${{{}}}", args.token_env);
+    let agent = args.agent.as_deref().unwrap_or("my-agent");
+    let metrics = config.file.runtimes[&runtime].usage_from == Some(UsageFrom::Metrics);
+    println!(
+        "# Any exporter of OpenTelemetry: CrewAI, LangChain and AutoGen with OpenInference or OpenLIT, your own spans\n\
+         export OTEL_EXPORTER_OTLP_ENDPOINT=\"{url}\"\n\
+         export OTEL_EXPORTER_OTLP_HEADERS=\"authorization=Bearer%20{token}\"\n\
+         export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n\
+         export OTEL_EXPORTER_OTLP_COMPRESSION=gzip\n\
+         export OTEL_SERVICE_NAME=\"{agent}\"\n\
+         # Claude Code\n\
+         export CLAUDE_CODE_ENABLE_TELEMETRY=1 OTEL_LOGS_EXPORTER=otlp{}\n\
+         # LiteLLM, with callbacks: [\"otel\"]\n\
+         export OTEL_EXPORTER=otlp_http OTEL_ENDPOINT=\"{url}/v1/traces\" OTEL_HEADERS=\"authorization=Bearer {token}\"",
+        if metrics { " OTEL_METRICS_EXPORTER=otlp" } else { "" },
+    );
+    eprintln!(
+        "Put this before whatever starts the agent; {env} must hold the token of [runtimes.{runtime}].\n\
+         Codex reads none of it; in its config.toml:\n\
+         [otel]\n\
+         exporter = {{ otlp-http = {{ endpoint = \"{url}/v1/logs\", protocol = \"json\", headers = {{ authorization = \"Bearer …\" }} }} }}\n\
+         OpenRouter (Settings, Observability, Webhook): {url}/v1/traces with the header authorization: Bearer …",
+        env = args.token_env,
+    );
     Ok(())
 }

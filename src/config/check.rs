@@ -127,11 +127,14 @@ fn check_runtimes(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
                     ),
                 );
             }
-            RuntimeKind::ClaudeCode if !has_token => {
+            RuntimeKind::ClaudeCode | RuntimeKind::Otlp if !has_token => {
                 faults
                     .push(source.fault(at.clone(), format!("runtimes.{name} needs token_file: any long random text")));
             }
             _ => {}
+        }
+        if runtime.usage_from.is_some() && *runtime.kind.get_ref() != RuntimeKind::Otlp {
+            faults.push(source.fault(at.clone(), format!("runtimes.{name}: usage_from is of kind = \"otlp\" alone")));
         }
         if name.contains('/') {
             faults.push(source.fault(at.clone(), format!("a runtime's name holds no slash: `{name}`")));

@@ -14,6 +14,7 @@ use crate::core::calendar::Unit;
 use crate::core::policy::{Lang, ScopeKind, Severity, Verb};
 use crate::core::time::Span;
 use crate::runtime::claude_code::GateHook;
+use crate::runtime::telemetry::UsageFrom;
 
 /// A configuration file. What it does not say, the defaults say.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -235,6 +236,9 @@ pub struct Runtime {
     /// Which hook of Claude Code asks a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<GateHook>,
+    /// What tells tokens and money of telemetry: calls or metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_from: Option<UsageFrom>,
     /// Where its agents work, such as prod; rules of people know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<Spanned<String>>,
@@ -247,6 +251,7 @@ pub struct Runtime {
 pub enum RuntimeKind {
     Generic,
     ClaudeCode,
+    Otlp,
 }
 
 /// `[[rules]]`

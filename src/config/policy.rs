@@ -94,6 +94,8 @@ fn of_runtime(runtime: &Runtime) -> RuntimePolicy {
             can: [Verb::Decide, Verb::Pause, Verb::Resume, Verb::Kill, Verb::Tell].into(),
             pull: true,
         },
+        // Telemetry can only be watched.
+        RuntimeKind::Otlp => RuntimePolicy { kind: "otlp".into(), can: BTreeSet::new(), pull: false },
     }
 }
 

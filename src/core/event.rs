@@ -4,6 +4,7 @@
 //! knows the fields, their units and which identifiers a type needs. It does not know what an event
 //! changes (that is the fold's) nor how its sender was verified (that is intake's).
 
+mod account;
 mod kind;
 mod wire;
 
@@ -14,6 +15,7 @@ use super::digest::Digest;
 use super::money::{Micros, Tokens};
 use super::time::Ts;
 
+pub use account::Account;
 pub use kind::{EventKind, KINDS};
 use wire::{dollars, rfc3339};
 
@@ -55,6 +57,9 @@ pub struct Event {
     /// What a model call used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// Of which account [`Event::usage`] is, where sources tell the same more than once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Box<Account>>,
     /// How long it took, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
@@ -175,7 +180,8 @@ pub struct Usage {
     /// Cost as the runtime reports it, in US dollars (decimal string or number) on the wire.
     #[serde(rename = "cost_usd", default, with = "dollars", skip_serializing_if = "Option::is_none")]
     pub cost: Option<Micros>,
-    /// The figures are running totals of this session and model, not of one call.
+    /// The figures are running totals of this session and model, or of the counter that [`Event::account`] names, and
+    /// not of one call.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cumulative: bool,
 }
@@ -337,6 +343,7 @@ impl Event {
             model: None,
             provider: None,
             usage: None,
+            account: None,
             duration_ms: None,
             tool: None,
             approval: None,
@@ -368,6 +375,7 @@ impl Event {
     }
 
     fn check_ids(&self) -> Result<(), String> {
+        let account = self.account.as_deref();
         let ids = [
             ("id", Some(self.id.as_str())),
             ("type", Some(self.kind.as_str())),
@@ -376,6 +384,8 @@ impl Event {
             ("task.id", self.task.as_ref().map(|t| t.id.as_str())),
             ("approval.id", self.approval.as_ref().map(|a| a.id.as_str())),
             ("to.id", self.to.as_ref().map(|a| a.id.as_str())),
+            ("account.id", account.map(Account::id)),
+            ("account.within", account.and_then(Account::within)),
         ];
         for (field, id) in ids {
             let Some(id) = id else { continue };

@@ -186,6 +186,25 @@ impl Tokens {
     }
 }
 
+impl Tokens {
+    /// What `self` tells that `other` has not told of the same calls. Which of the tokens that were read were cached is
+    /// not known to everybody, so that only their sum is compared.
+    #[must_use]
+    pub const fn not_within(&self, other: &Self) -> Self {
+        let grown = self.beyond(other);
+        let more = self.read().saturating_sub(other.read());
+        let input = if grown.input < more { grown.input } else { more };
+        let rest = more - input;
+        let cache_read = if grown.cache_read < rest { grown.cache_read } else { rest };
+        Self { input, output: grown.output, cache_read, cache_write: rest - cache_read }
+    }
+
+    /// Tokens that were read, from a cache or not.
+    const fn read(&self) -> u64 {
+        self.input.saturating_add(self.cache_read).saturating_add(self.cache_write)
+    }
+}
+
 impl AddAssign for Tokens {
     fn add_assign(&mut self, other: Self) {
         self.input = self.input.saturating_add(other.input);

@@ -15,6 +15,10 @@ use crate::core::time::Ts;
 
 /// Longest body of a webhook, in bytes.
 pub const WEBHOOK_BODY: usize = 1024 * 1024;
+/// Longest batch of telemetry as it is sent, in bytes.
+pub const BATCH: usize = 4 * 1024 * 1024;
+/// The same once it is inflated.
+pub const INFLATED: usize = 16 * 1024 * 1024;
 /// Longest body of a chat platform or of the page, in bytes.
 pub const SMALL_BODY: usize = 256 * 1024;
 /// Longest path and query of an address, in bytes.

@@ -3,7 +3,11 @@
 pub mod api;
 mod body;
 pub mod health;
+#[cfg(feature = "otlp")]
+mod inflate;
 pub mod limits;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod page;
 pub mod patience;
 mod problem;
@@ -124,6 +128,7 @@ pub fn router(door: Shared) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .merge(api::routes(&door))
+        .merge(telemetry())
         .merge(page::routes())
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
@@ -131,6 +136,30 @@ pub fn router(door: Shared) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(door.clone(), counted))
         .with_state(door)
+}
+
+/// Where exporters send batches: to the address itself, or to that of a runtime.
+#[cfg(feature = "otlp")]
+fn telemetry() -> Router<Shared> {
+    use crate::runtime::telemetry::Signal;
+
+    Signal::ALL.into_iter().fold(Router::new(), |routes, signal| {
+        let word = signal.as_str();
+        routes
+            .route(
+                &format!("/v1/{word}"),
+                post(move |door, peer, headers, body| otlp::anybody(signal, door, peer, headers, body)),
+            )
+            .route(
+                &format!("/hooks/{{runtime}}/v1/{word}"),
+                post(move |door, peer, name, headers, body| otlp::of_runtime(signal, door, peer, name, headers, body)),
+            )
+    })
+}
+
+#[cfg(not(feature = "otlp"))]
+fn telemetry() -> Router<Shared> {
+    Router::new()
 }
 
 async fn unknown() -> Problem {

@@ -54,6 +54,21 @@ impl Problem {
         self
     }
 
+    /// The same in another form than a problem document.
+    pub fn written(self, write: impl FnOnce(u16, &str) -> (&'static str, Vec<u8>)) -> Response {
+        let (kind, body) = write(self.status, &self.detail);
+        Self::response(self.status, kind, body, self.retry_after)
+    }
+
+    fn response(status: u16, kind: &'static str, body: impl IntoResponse, retry_after: Option<u32>) -> Response {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, [(header::CONTENT_TYPE, kind)], body).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+
     /// What was sent breaks sereno itself, and would do so again.
     pub fn quarantined(digest: &str, index: usize) -> Self {
         let detail = format!(
@@ -110,11 +125,6 @@ impl IntoResponse for Problem {
             code: self.code,
         };
         let body = serde_json::to_string(&body).unwrap_or_default();
-        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        let mut response = (status, kind, body).into_response();
-        if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        Self::response(status.as_u16(), "application/problem+json", body, self.retry_after)
     }
 }

@@ -9,8 +9,11 @@ pub mod cloudevents;
 pub mod decode;
 pub mod generic;
 pub mod hold;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod secret;
 pub mod signature;
+pub mod telemetry;
 
 use async_trait::async_trait;
 use axum::body::Bytes;
@@ -23,6 +26,7 @@ use crate::core::event::Event;
 use crate::core::policy::RuntimePolicy;
 use crate::core::time::Ts;
 use hold::{For, Held};
+use telemetry::{Export, Told};
 
 /// A request as it came in, body unread by anybody.
 pub struct Inbound<'a> {
@@ -142,6 +146,13 @@ pub trait Runtime: Send + Sync {
     /// # Errors
     /// What is wrong with the body.
     fn decode(&self, request: &Inbound<'_>, id: Option<&str>, now: Ts) -> Result<Decoded, BadBody>;
+
+    /// What a batch of telemetry tells, when the runtime takes any. Only items for whose agents the key may speak are
+    /// among it; the others are counted.
+    fn telemetry(&self, export: &Export) -> Option<Result<Told, BadBody>> {
+        let _ = export;
+        None
+    }
 
     /// Whether whoever has this key may speak for the agent of an event.
     fn may_speak_for(&self, event: &Event) -> bool;

@@ -20,6 +20,7 @@ mod intake;
 mod models;
 mod multipart;
 mod ntfy;
+mod otlp;
 mod page;
 mod program;
 mod push;

@@ -1,7 +1,9 @@
 //! Model calls and tools: what they use, and what they repeat.
 
+mod account;
+
 use super::About;
-use crate::core::event::Event;
+use crate::core::event::{Account, Event};
 use crate::core::money::{Micros, Sums, Tokens};
 use crate::core::signal::Measure;
 use crate::core::step::Fold;
@@ -10,26 +12,34 @@ use crate::core::world::{Basis, Scope};
 
 impl Fold<'_> {
     pub(super) fn model_call(&mut self, about: &About, event: &Event) {
+        let account = event.account.as_deref();
+        let counted = matches!(account, Some(Account::Counter { .. }));
         // Running totals are an account of what was: they also come when a turn or a session is over.
-        if !event.usage.as_ref().is_some_and(|usage| usage.cumulative) {
+        if !counted && !event.usage.as_ref().is_some_and(|usage| usage.cumulative) {
             self.works(about, event);
         }
         let model = event.model.as_deref().unwrap_or_default();
         let Some(usage) = &event.usage else {
-            self.book(about, model, Sums { calls: 1, unpriced: 1, ..Sums::default() });
+            self.book(about, model, Sums { calls: 1, unpriced: u64::from(account.is_none()), ..Sums::default() });
             return;
         };
-        let (tokens, reported) = if usage.cumulative {
-            self.beyond_last_total(about, model, usage.tokens(), usage.cost)
-        } else {
-            (usage.tokens(), usage.cost)
+        let (tokens, reported) = match account {
+            Some(Account::Counter { id, since }) if usage.cumulative => {
+                self.beyond_last_reading(about, id, *since, usage)
+            }
+            Some(Account::Call { id, within }) => self.beyond_what_was_within(about, id, within.as_deref(), event),
+            _ if usage.cumulative => self.beyond_last_total(about, model, usage.tokens(), usage.cost),
+            _ => (usage.tokens(), usage.cost),
         };
-        if usage.cumulative && tokens == Tokens::default() && reported.is_none_or(|c| c == Micros(0)) {
+        let tells_more = account.is_some() || usage.cumulative;
+        let is_nothing =
+            |tokens, cost: Option<Micros>| tokens == Tokens::default() && cost.is_none_or(|c| c == Micros(0));
+        if tells_more && is_nothing(tokens, reported) && (usage.cumulative || !is_nothing(usage.tokens(), usage.cost)) {
             return;
         }
         let computed = self.w.policy.price_of(model).price.map(|price| price.cost(&tokens));
         let sums = Sums {
-            calls: 1,
+            calls: u64::from(!counted),
             unpriced: u64::from(reported.is_none() && computed.is_none()),
             tokens,
             cost: reported.or(computed).unwrap_or_default(),

@@ -89,6 +89,18 @@ fn check_ends_with_2_and_the_place_of_every_mistake() {
 }
 
 #[test]
+fn connect_prints_the_variables_of_exporters() {
+    let home = Home::new("[runtimes.otel]\nkind = \"otlp\"\ntoken = \"otel-token-for-tests\"\n");
+    let ran = home.run(&["connect", "otlp", "--agent", "builder"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let url = home.url();
+    let masked = |text: &str| text.replace(&url, "http://127.0.0.1:PORT");
+    insta::assert_snapshot!(masked(&format!("{}\n{}", ran.out, ran.err)));
+    assert!(!(ran.out + &ran.err).contains("otel-token-for-tests"), "the token stays in its variable");
+    assert_eq!(Home::new("").run(&["connect", "otlp"]).code, 2);
+}
+
+#[test]
 fn connect_prints_settings_that_name_this_server() {
     let home = Home::new("");
     let ran = home.run(&["connect", "claude-code", "--agent", "builder", "--binary", "/opt/sereno"]);
