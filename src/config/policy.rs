@@ -94,12 +94,17 @@ fn of_runtime(runtime: &Runtime) -> RuntimePolicy {
             can: [Verb::Decide, Verb::Pause, Verb::Resume, Verb::Kill, Verb::Tell].into(),
             pull: true,
         },
+        RuntimeKind::Openclaw => RuntimePolicy {
+            kind: "openclaw".into(),
+            can: [Verb::Decide, Verb::Pause, Verb::Resume, Verb::Kill, Verb::Tell, Verb::Reassign, Verb::Spawn].into(),
+            pull: false,
+        },
     }
 }
 
 /// What a generic runtime can be asked.
 pub fn verbs(runtime: &Runtime) -> BTreeSet<Verb> {
-    let all = [Verb::Decide, Verb::Pause, Verb::Resume, Verb::Kill, Verb::Tell, Verb::Reassign];
+    let all = [Verb::Decide, Verb::Pause, Verb::Resume, Verb::Kill, Verb::Tell, Verb::Reassign, Verb::Spawn];
     runtime.can.as_ref().map_or_else(|| all.into(), |can| can.iter().copied().collect())
 }
 

@@ -90,6 +90,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("kill", act::kill),
     ("tell", act::tell),
     ("reassign", act::reassign),
+    ("spawn", act::spawn),
     ("dead", look::dead),
     ("outbox", act::outbox),
     ("link", own::link),
