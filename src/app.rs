@@ -29,6 +29,7 @@ use crate::disk;
 use crate::engine::{AppendError, Claim, Keeper, Log, NewInput, Stopped, watch_clock};
 use crate::health::Health;
 use crate::http::{self, Door, Limits, Shared};
+use crate::listener::Listener;
 use crate::stop::{Stop, Stopper};
 use crate::store::{self, Store};
 
@@ -200,7 +201,8 @@ fn start_front(
     let beat = config.file.heartbeat.clone();
     let router = http::router(door.clone());
     let mut front = vec![
-        tokio::spawn(door.receiver().run(door.channels.clone(), claim, stop.clone())),
+        tokio::spawn(door.receiver().run(door.channels.clone(), claim.clone(), stop.clone())),
+        tokio::spawn(runtimes(door).run(door.runtimes.clone(), claim, stop.clone())),
         tokio::spawn(watch_clock(sources.clock.clone(), log.clone(), stop.clone())),
         tokio::spawn(sweep_abandoned(door.clone(), stop.clone())),
         tokio::spawn(sum_metrics(door.clone(), stop.clone())),
@@ -216,6 +218,16 @@ fn start_front(
         front.push(tokio::spawn(backups::run(store, sources, folder, plan, stop.clone())));
     }
     front
+}
+
+/// What holds connections to runtimes that have to be called.
+fn runtimes(door: &Shared) -> Listener {
+    Listener {
+        log: door.log.clone(),
+        store: door.store.clone(),
+        sources: door.sources.clone(),
+        health: door.health.clone(),
+    }
 }
 
 /// The metrics of the process; there is one recorder, however many parts use it.

@@ -352,6 +352,7 @@ const fn kind(body: &Body) -> &'static str {
         Body::Sent(_) => "sent",
         Body::Controlled(_) => "controlled",
         Body::Tick => "tick",
+        Body::Contact(_) => "contact",
         Body::ClockJumped(_) | Body::Returned { .. } | Body::Skewed { .. } => "time",
         Body::Policy(_) => "policy",
         Body::Restored { .. } => "restored",

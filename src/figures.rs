@@ -23,6 +23,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("sereno_files_lost_total", "Files that did not follow their message, by channel."),
     ("sereno_courier_panics_total", "Deliveries over which the courier broke down, by channel or runtime."),
     ("sereno_control_calls_total", "Control calls to runtimes, by runtime and verb."),
+    ("sereno_openclaw_gaps_total", "Times that events of a gateway were missing, and were asked for."),
     ("sereno_clock_jumps_total", "Jumps of the wall clock by more than five seconds, by direction."),
     ("sereno_taps_refused_total", "Taps whose button token was not ours, by channel."),
     ("sereno_render_failures_total", "Messages whose template failed and that were sent plainly."),

@@ -272,11 +272,43 @@ pub fn build_runtimes(config: &Config) -> Result<HashMap<String, Arc<dyn Runtime
                     Arc::new(Generic::new(settings).map_err(wrong)?)
                 }
             }
+            RuntimeKind::Openclaw => openclaw(config, &place, about, (tokens, agents))?,
             RuntimeKind::Otlp => otlp(name, about, tokens, agents)?,
         };
         runtimes.insert(name.clone(), runtime);
     }
     Ok(runtimes)
+}
+
+#[cfg(feature = "openclaw")]
+fn openclaw(
+    config: &Config,
+    place: &str,
+    about: &config::Runtime,
+    (tokens, agents): (Vec<Secret>, AgentScope),
+) -> Result<Arc<dyn Runtime>, ConfigError> {
+    use crate::runtime::openclaw::{OpenClaw, Settings};
+
+    let url = about.url.as_ref().and_then(|url| config::gateway_url(&url.get_ref().0));
+    let (url, is_local) = url.ok_or_else(|| fault(place.to_owned(), "needs url"))?;
+    let settings = Settings {
+        url: url.into(),
+        is_local,
+        token: tokens.into_iter().next().ok_or_else(|| fault(place.to_owned(), "needs token_file"))?,
+        hook_tokens: config.secrets(about.hook_token.as_ref(), about.hook_token_file.as_ref(), place)?,
+        agents,
+    };
+    Ok(Arc::new(OpenClaw::new(settings)))
+}
+
+#[cfg(not(feature = "openclaw"))]
+fn openclaw(
+    _config: &Config,
+    place: &str,
+    _about: &config::Runtime,
+    _keys: (Vec<Secret>, AgentScope),
+) -> Result<Arc<dyn Runtime>, ConfigError> {
+    Err(fault(place.to_owned(), "this build has no OpenClaw; build it with the feature `openclaw`"))
 }
 
 #[cfg(feature = "otlp")]

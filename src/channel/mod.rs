@@ -9,7 +9,6 @@ pub mod apprise;
 pub mod discord;
 #[cfg(feature = "email")]
 pub mod email;
-pub mod exam;
 pub mod log;
 pub mod ntfy;
 pub mod push;
@@ -26,13 +25,13 @@ use async_trait::async_trait;
 use axum::http::HeaderMap;
 use serde_json::Value;
 
-use self::exam::Exam;
 pub use self::typing::{Offer, Typing};
 use crate::core::delivery::Class;
 use crate::core::input::{Origin, Tap};
 use crate::core::message::ButtonStyle;
 use crate::core::policy::{ChannelPolicy, Lang, Severity};
 use crate::core::time::{Span, Ts};
+use crate::exam::Exam;
 use crate::render::chart::{Ground, Picture};
 use crate::render::export::File;
 use crate::render::markup::Doc;

@@ -1,11 +1,14 @@
-//! `sereno connect`: ready settings for a runtime.
+//! `sereno connect`: ready settings for a runtime that calls us; for one that has to be called, whether it lets us in.
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::{Done, Failure, load};
+use super::doctor::{Report, examined};
+use super::{Done, Failure, block_on, load};
+use crate::app::build_runtimes;
 use crate::config::{Config, RuntimeKind};
+use crate::exam::Grade;
 use crate::runtime::claude_code::settings::{Wanted, settings};
 use crate::runtime::telemetry::UsageFrom;
 
@@ -32,6 +35,7 @@ pub(crate) struct Args {
 enum Kind {
     ClaudeCode,
     Generic,
+    Openclaw,
     Otlp,
 }
 
@@ -40,6 +44,7 @@ pub(crate) fn run(config: Option<PathBuf>, args: &Args) -> Done {
     match args.kind {
         Kind::ClaudeCode => claude_code(&config, args),
         Kind::Generic => generic(&config, args),
+        Kind::Openclaw => openclaw(&config, args),
         Kind::Otlp => otlp(&config, args),
     }
 }
@@ -88,6 +93,31 @@ fn generic(config: &Config, args: &Args) -> Done {
         None => println!("Control:  none; set control_url to pause, kill, tell, reassign and decide"),
     }
     println!("Try it:   sereno emit agent.heartbeat --agent demo --runtime {runtime}");
+    Ok(())
+}
+
+/// There is nothing to set up at a gateway: it is asked whether it lets us in, and what we may do there.
+fn openclaw(config: &Config, args: &Args) -> Done {
+    let name = runtime(config, args.runtime.as_deref(), RuntimeKind::Openclaw, "openclaw")?;
+    let runtimes = build_runtimes(config)?;
+    let Some(adapter) = runtimes.get(&name) else {
+        return Err(Failure::Usage(format!("there is no runtime `{name}`")));
+    };
+    let mut report = Report::new();
+    block_on(async {
+        for finding in examined(config, &name, adapter.as_ref()).await {
+            report.say(&name, finding);
+        }
+    });
+    report.print();
+    if report.count(Grade::Bad) > 0 {
+        return Err(Failure::No("the gateway does not let sereno do its work yet".into()));
+    }
+    println!(
+        "\nAgents must ask before there is anything to approve: set tools.exec.mode to \"ask\" in openclaw.json.\n\
+         Cron jobs report to {}/hooks/{name} when their delivery is a webhook there, and hook_token is cron.webhookToken.",
+        config.public_url()
+    );
     Ok(())
 }
 

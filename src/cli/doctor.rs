@@ -9,15 +9,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Channels, Done, Failure, block_on, load};
-use crate::app::reachable;
-use crate::channel::exam::{Finding, Grade, ahead};
+use crate::app::{build_runtimes, reachable};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, PAGE};
 use crate::core::access::Role;
 use crate::core::time::Span;
 use crate::disk;
 use crate::engine::DiskLevel;
+use crate::exam::{Finding, Grade, ahead};
+use crate::listener::secret_key;
 use crate::outgoing;
+use crate::runtime::{DEVICE, Runtime};
 use crate::store::{Store, folder_of, sqlite_path};
 
 /// Who does not answer in this time is not there.
@@ -28,14 +30,18 @@ const OFF: Span = Span::secs(30);
 const SLIGHTLY_OFF: Span = Span::secs(2);
 
 /// What was found, about what.
-struct Report(Vec<(String, Finding)>);
+pub(super) struct Report(Vec<(String, Finding)>);
 
 impl Report {
-    fn say(&mut self, about: &str, finding: Finding) {
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(super) fn say(&mut self, about: &str, finding: Finding) {
         self.0.push((about.to_owned(), finding));
     }
 
-    fn print(&self) {
+    pub(super) fn print(&self) {
         let width = self.0.iter().map(|(about, _)| about.chars().count()).max().unwrap_or(0);
         for (about, finding) in &self.0 {
             let sign = match finding.grade {
@@ -50,7 +56,7 @@ impl Report {
         }
     }
 
-    fn count(&self, grade: Grade) -> usize {
+    pub(super) fn count(&self, grade: Grade) -> usize {
         self.0.iter().filter(|(_, finding)| finding.grade == grade).count()
     }
 }
@@ -58,7 +64,7 @@ impl Report {
 pub(crate) fn run(named: Option<PathBuf>) -> Done {
     let config = load(named)?;
     let built = super::build(&config)?;
-    let mut report = Report(Vec::new());
+    let mut report = Report::new();
     report.say(
         "configuration",
         Finding::good(format!(
@@ -72,6 +78,7 @@ pub(crate) fn run(named: Option<PathBuf>) -> Done {
     block_on(address(&config, &mut report));
     block_on(store(&config, &mut report));
     block_on(channels(&built, &mut report));
+    block_on(runtimes(&config, &mut report))?;
     report.print();
     match (report.count(Grade::Bad), report.count(Grade::Doubtful)) {
         (0, 0) => println!("\nNothing is wrong. `sereno notify test CHANNEL` proves that a message arrives."),
@@ -227,6 +234,29 @@ async fn channels(channels: &Channels, report: &mut Report) {
         worst = worst.into_iter().chain(off).max_by_key(|off: &Span| off.0.abs());
     }
     report.say("clock", of_clock(worst));
+}
+
+/// What each runtime says of us that has to be called.
+async fn runtimes(config: &Config, report: &mut Report) -> Done {
+    for (name, runtime) in build_runtimes(config)?.iter().filter(|(_, runtime)| runtime.is_called()) {
+        for finding in examined(config, name, runtime.as_ref()).await {
+            report.say(&format!("runtime {name}"), finding);
+        }
+    }
+    Ok(())
+}
+
+/// What a look at a runtime shows that has to be called, as the device that the store knows.
+pub(super) async fn examined(config: &Config, name: &str, runtime: &dyn Runtime) -> Vec<Finding> {
+    let mut device = None;
+    if let Ok(url) = config.store_url()
+        && sqlite_path(&url).is_none_or(|path| path.exists())
+        && let Ok(store) = Store::open_reader(&url).await
+    {
+        device = store.meta(&secret_key(name, DEVICE)).await.ok().flatten();
+        store.close().await;
+    }
+    runtime.examine(device).await.findings
 }
 
 fn of_clock(worst: Option<Span>) -> Finding {

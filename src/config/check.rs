@@ -131,7 +131,19 @@ fn check_runtimes(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
                 faults
                     .push(source.fault(at.clone(), format!("runtimes.{name} needs token_file: any long random text")));
             }
+            RuntimeKind::Openclaw if !has_token => {
+                let message = format!("runtimes.{name} needs token_file: the gateway's own token, gateway.auth.token");
+                faults.push(source.fault(at.clone(), message));
+            }
+            RuntimeKind::Openclaw if runtime.url.is_none() => {
+                let message = format!("runtimes.{name} needs url, such as \"ws://127.0.0.1:18789\"");
+                faults.push(source.fault(at.clone(), message));
+            }
             _ => {}
+        }
+        if let Some(url) = runtime.url.as_ref().filter(|url| gateway_url(&url.get_ref().0).is_none()) {
+            let message = "write the address of the gateway, such as ws://127.0.0.1:18789; elsewhere wss://";
+            faults.push(source.fault(Some(url.span()), message));
         }
         if runtime.usage_from.is_some() && *runtime.kind.get_ref() != RuntimeKind::Otlp {
             faults.push(source.fault(at.clone(), format!("runtimes.{name}: usage_from is of kind = \"otlp\" alone")));
@@ -148,6 +160,15 @@ fn check_runtimes(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {
             faults.push(source.fault(Some(glob.span()), error));
         }
     }
+}
+
+/// The address of a gateway, and whether it is on this machine. Anywhere else a token needs TLS.
+pub fn gateway_url(url: &str) -> Option<(reqwest::Url, bool)> {
+    let url = reqwest::Url::parse(url).ok()?;
+    let host = url.host_str()?;
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let is_local = host == "localhost" || bare.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    (url.scheme() == "wss" || (url.scheme() == "ws" && is_local)).then_some((url, is_local))
 }
 
 fn check_rules(file: &File, source: Source<'_>, faults: &mut Vec<Fault>) {

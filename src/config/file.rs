@@ -224,6 +224,15 @@ pub struct Runtime {
     /// Files with bearer tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_file: Option<Spanned<OneOrMany<String>>>,
+    /// Where a gateway is that has to be called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<Spanned<Address>>,
+    /// Tokens that a gateway's own webhook may carry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook_token: Option<OneOrMany<SecretText>>,
+    /// Files with such tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook_token_file: Option<Spanned<OneOrMany<String>>>,
     /// Where control calls go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control_url: Option<Spanned<Address>>,
@@ -251,6 +260,7 @@ pub struct Runtime {
 pub enum RuntimeKind {
     Generic,
     ClaudeCode,
+    Openclaw,
     Otlp,
 }
 

@@ -17,6 +17,7 @@ mod storage;
 mod value;
 
 pub use channel::{Channel, ChannelKind, MailSecurity, wrong_token};
+pub use check::gateway_url;
 pub use error::{ConfigError, Fault};
 pub use file::{ApiToken, File, Heartbeat, LogFormat, Rule, Runtime, RuntimeKind};
 pub use load::{Config, DEFAULTS, locate};

@@ -94,6 +94,11 @@ fn of_runtime(runtime: &Runtime) -> RuntimePolicy {
             can: [Verb::Decide, Verb::Pause, Verb::Resume, Verb::Kill, Verb::Tell].into(),
             pull: true,
         },
+        RuntimeKind::Openclaw => RuntimePolicy {
+            kind: "openclaw".into(),
+            can: [Verb::Decide, Verb::Pause, Verb::Resume, Verb::Kill, Verb::Tell, Verb::Reassign, Verb::Spawn].into(),
+            pull: false,
+        },
         // Telemetry can only be watched.
         RuntimeKind::Otlp => RuntimePolicy { kind: "otlp".into(), can: BTreeSet::new(), pull: false },
     }
@@ -101,7 +106,7 @@ fn of_runtime(runtime: &Runtime) -> RuntimePolicy {
 
 /// What a generic runtime can be asked.
 pub fn verbs(runtime: &Runtime) -> BTreeSet<Verb> {
-    let all = [Verb::Decide, Verb::Pause, Verb::Resume, Verb::Kill, Verb::Tell, Verb::Reassign];
+    let all = [Verb::Decide, Verb::Pause, Verb::Resume, Verb::Kill, Verb::Tell, Verb::Reassign, Verb::Spawn];
     runtime.can.as_ref().map_or_else(|| all.into(), |can| can.iter().copied().collect())
 }
 

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::access::Authorized;
 use super::arena::Ix;
-use super::control::{Order, Verdict};
-use super::delivery::{Class, Draft, Subject};
+use super::control::{ControlState, Order, Verdict, receipt};
+use super::delivery::{Class, Draft, RowState, Subject};
 use super::digest::{self, Digest};
 use super::event::{Action, Ask, ToolCall};
 use super::input::Reported;
@@ -97,6 +97,7 @@ impl Fold<'_> {
             reason: ask.reason.clone(),
             asked: self.at,
             expires,
+            decisions: ask.decisions.clone(),
             state: ApprovalState::Pending,
             decided: None,
             receipt: None,
@@ -199,7 +200,10 @@ impl Fold<'_> {
         if !self.w.policy.can(&approval.runtime, Verb::Decide) {
             return Err(self.w.cannot(&approval.runtime, Verb::Decide));
         }
-        let reach = if approval.session.is_some() { wish.reach } else { Reach::Once };
+        let reach = if approval.session.is_none() && wish.reach == Reach::Session { Reach::Once } else { wish.reach };
+        if !approval.takes(wish.approve, reach) {
+            return Err(Reason::NotOffered { offered: approval.decisions.clone() });
+        }
         let decided = Decided {
             by: Some(who.person.clone()),
             via: Some(who.channel.clone()),
@@ -272,20 +276,50 @@ impl Fold<'_> {
         let Some(ask) = &reported.event.approval else { return };
         let key = (reported.runtime.clone(), ask.id.clone());
         let number = self.w.index.approvals.get(&key).copied();
-        let open = number.filter(|n| self.w.approvals.get(n).is_some_and(Approval::is_pending));
-        let Some(number) = open else { return };
         let said = ask.outcome.clone().or_else(|| reported.event.message.clone());
         let words = text::clip(&said.unwrap_or_default(), 200);
         let (state, reason) = if elsewhere {
             let approved = matches!(words.as_str(), "approved" | "allow" | "allowed" | "accept" | "accepted");
-            let state = if approved { ApprovalState::Approved } else { ApprovalState::Denied };
-            (state, Reason::ResolvedElsewhere { outcome: words.clone() })
+            match words.as_str() {
+                _ if approved => (ApprovalState::Approved, Reason::ResolvedElsewhere { outcome: words.clone() }),
+                Ask::EXPIRED => (ApprovalState::Expired, Reason::Expired),
+                _ => (ApprovalState::Denied, Reason::ResolvedElsewhere { outcome: words.clone() }),
+            }
         } else {
             (ApprovalState::Cancelled, Reason::Withdrawn { why: words.clone() })
         };
-        let mut decided = self.nobody_decided(Some(words).filter(|w| !w.is_empty()));
+        let Some(number) = number.filter(|number| self.stands_otherwise(*number, state)) else { return };
+        let by = ask.by.as_ref().map(|by| text::clip(by, 100));
+        let mut decided = self.nobody_decided(by.or(Some(words)).filter(|w| !w.is_empty()));
         decided.via = elsewhere.then(|| reported.runtime.clone());
+        self.overrule(number);
         self.finish(number, state, decided, reason);
+    }
+
+    /// Whether what a runtime says of a question changes how it stands: it is open, or was decided here and the
+    /// decision has not come through, because somebody there was first.
+    fn stands_otherwise(&self, number: u64, said: ApprovalState) -> bool {
+        let Some(approval) = self.w.approvals.get(&number) else { return false };
+        let on_its_way = matches!(approval.receipt, Some(Receipt::Asked | Receipt::Failed(_)));
+        let runs = |state| state == ApprovalState::Approved;
+        approval.is_pending() || (on_its_way && runs(approval.state) != runs(said))
+    }
+
+    /// The runtime has it from somebody else: a decision of ours that is on its way does not count any more.
+    fn overrule(&mut self, number: u64) {
+        let under_way = self.w.controls.values().filter(|c| c.approval == Some(number) && !c.state.is_final());
+        let under_way: Vec<String> = under_way.map(|control| control.id.clone()).collect();
+        for id in under_way {
+            self.end_control(&id, ControlState::Failed, RowState::Dropped, receipt::DECIDED_THERE);
+        }
+        let Some(approval) = self.w.approvals.get_mut(&number) else { return };
+        if !approval.is_pending() {
+            approval.receipt = None;
+            // `finish` counts it down once more.
+            if let Some(agent) = self.w.agents.get_mut(approval.agent) {
+                agent.asking += 1;
+            }
+        }
     }
 
     /// The session that asked has ended.

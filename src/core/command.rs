@@ -102,6 +102,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("kill", Handler::Act(act::kill)),
     ("tell", Handler::Act(act::tell)),
     ("reassign", Handler::Act(act::reassign)),
+    ("spawn", Handler::Act(act::spawn)),
     ("dead", Handler::Look(look::dead)),
     ("outbox", Handler::Act(act::outbox)),
     ("link", Handler::Act(own::link)),

@@ -57,6 +57,20 @@ pub mod receipt {
     pub const ANSWERED: &str = "sereno:answered";
     /// Nobody is waiting for the answer.
     pub const NOBODY_WAITS: &str = "sereno:nobody_waits";
+    /// Somebody decided where the agent runs, and was first.
+    pub const DECIDED_THERE: &str = "sereno:decided_there";
+    /// The agent has the words, and works on them.
+    pub const GIVEN: &str = "sereno:given";
+    /// What it was doing was aborted.
+    pub const ABORTED: &str = "sereno:aborted";
+    /// What it was doing was aborted, and it is held until it is resumed.
+    pub const ABORTED_AND_HELD: &str = "sereno:aborted_and_held";
+    /// It was doing nothing.
+    pub const NOTHING_RAN: &str = "sereno:nothing_ran";
+    /// It was told to take up again what it was doing.
+    pub const TOLD_TO_GO_ON: &str = "sereno:told_to_go_on";
+    /// A new run has begun.
+    pub const BEGUN: &str = "sereno:begun";
 }
 
 impl Fold<'_> {

@@ -237,6 +237,36 @@ pub struct Ask {
     /// How the runtime says that it was resolved elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
+    /// Who resolved it there. Hostile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What the runtime lets be decided: `once`, `always`, `deny`. Empty when it takes every decision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<String>,
+}
+
+impl Ask {
+    /// The word for a no among the decisions that a runtime takes.
+    pub const DENY: &'static str = "deny";
+    /// How a runtime says that somebody there allowed it.
+    pub const APPROVED: &'static str = "approved";
+    /// How it says that somebody there refused it.
+    pub const DENIED: &'static str = "denied";
+    /// How it says that nobody answered in time.
+    pub const EXPIRED: &'static str = "expired";
+
+    /// A question of which no more than its identity is said.
+    pub fn of(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            action: None,
+            reason: None,
+            expires_at: None,
+            outcome: None,
+            by: None,
+            decisions: Vec::new(),
+        }
+    }
 }
 
 /// The structured input of what an agent wants to do; cards are drawn from it and from nothing else.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Actor;
 use super::audit::ChainHead;
+use super::contact::Contact;
 use super::control::{ControlOutcome, Point};
 use super::delivery::SendOutcome;
 use super::device::DeviceWish;
@@ -52,6 +53,8 @@ pub enum Body {
         /// How many in a hundred.
         percent: u8,
     },
+    /// A runtime that has to be called can be reached, or not.
+    Contact(Contact),
     /// The configuration has changed.
     Policy(Box<Policy>),
     /// The fold broke over something that stands here as text.

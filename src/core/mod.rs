@@ -6,6 +6,7 @@
 //! | [`world`], [`report`] | what is believed now; what an event changes |
 //! | [`signal`], [`rule`], [`alert`] | what rules read; conditions compiled into an index; episodes |
 //! | [`approval`], [`control`] | questions from agents; what people ask of agents |
+//! | [`contact`], [`gap`] | runtimes that cannot be reached; time that was lost |
 //! | [`command`], [`access`], [`people`] | what operators want; who may do what; who people are |
 //! | [`message`], [`route`], [`delivery`] | what is said; to whom; how each copy is brought up to date |
 //! | [`chart`] | what a picture beside a message shows |
@@ -25,6 +26,7 @@ pub mod briefing;
 pub mod calendar;
 pub mod chart;
 pub mod command;
+pub mod contact;
 pub mod control;
 pub mod delivery;
 pub mod device;

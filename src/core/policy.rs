@@ -156,6 +156,8 @@ pub enum Verb {
     Tell,
     /// Give a task to another agent.
     Reassign,
+    /// Begin a new run.
+    Spawn,
 }
 
 impl Verb {
@@ -168,6 +170,7 @@ impl Verb {
             Self::Kill => "kill",
             Self::Tell => "tell",
             Self::Reassign => "reassign",
+            Self::Spawn => "spawn",
         }
     }
 }

@@ -280,6 +280,29 @@ pub enum Reason {
         /// Until when.
         to: Ts,
     },
+    /// A runtime that has to be called cannot be reached: nobody can tell what its agents do.
+    RuntimeAway {
+        /// Which.
+        runtime: String,
+        /// Since when.
+        since: Ts,
+    },
+    /// It can be reached again.
+    RuntimeBack {
+        /// Which.
+        runtime: String,
+        /// Since when it could not.
+        since: Ts,
+        /// Until when.
+        to: Ts,
+    },
+    /// It does not let us in, and a person has to see to it.
+    RuntimeRefuses {
+        /// Which.
+        runtime: String,
+        /// In its words, or what to do.
+        why: String,
+    },
     /// Genuine requests of a source are stamped with another time than ours.
     SkewedClock {
         /// Name of the runtime.
@@ -491,6 +514,11 @@ pub enum Reason {
     ForeignButton,
     /// The button is not one of ours, or too old to be known.
     UnknownButton,
+    /// The runtime does not take this decision.
+    NotOffered {
+        /// What it takes.
+        offered: Vec<String>,
+    },
     /// The action is not the one that was shown.
     DigestMismatch,
     /// The full text has not been delivered to this person yet.

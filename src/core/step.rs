@@ -134,6 +134,7 @@ impl Fold<'_> {
             Body::ClockJumped(jump) => self.clock_jumped(jump),
             Body::Returned { since } => self.returned(*since),
             Body::Skewed { source, percent } => self.skewed(source, *percent),
+            Body::Contact(contact) => self.contact(contact),
             Body::Policy(policy) => self.policy(policy),
             Body::Quarantined(about) => self.quarantined(about),
             Body::LinkIssued { token, person, expires } => self.link_issued(token, person, *expires),
@@ -171,6 +172,8 @@ impl Fold<'_> {
         let book = Arc::new(RuleBook::compile_lossy(&policy.rules));
         let old = std::mem::replace(&mut self.w.rules, book);
         self.w.policy = self.in_force(policy);
+        // Of a runtime that is not there any more nobody will say that it is back.
+        self.w.lost.retain(|runtime, _| policy.runtimes.contains_key(runtime));
         self.keep_windows(&old);
         self.close_removed_rules();
         self.w.diary.begun.get_or_insert(self.at);

@@ -17,6 +17,8 @@ pub enum For {
     Approval(String),
     /// That a session may go on.
     Session(String),
+    /// Control calls, over the one connection to their runtime.
+    Connection,
 }
 
 impl std::fmt::Display for For {
@@ -24,6 +26,7 @@ impl std::fmt::Display for For {
         match self {
             Self::Approval(id) => write!(f, "approval:{id}"),
             Self::Session(id) => write!(f, "session:{id}"),
+            Self::Connection => f.write_str("connection"),
         }
     }
 }

@@ -9,6 +9,8 @@ pub mod cloudevents;
 pub mod decode;
 pub mod generic;
 pub mod hold;
+#[cfg(feature = "openclaw")]
+pub mod openclaw;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 pub mod secret;
@@ -20,13 +22,18 @@ use axum::body::Bytes;
 use axum::http::HeaderMap;
 use serde_json::Value;
 
+use crate::clock::Sources;
 use crate::core::approval::Approval;
 use crate::core::control::{ControlCall, ControlResult, Gate, Point};
 use crate::core::event::Event;
 use crate::core::policy::RuntimePolicy;
-use crate::core::time::Ts;
+use crate::core::time::{Span, Ts};
+use crate::exam::Exam;
 use hold::{For, Held};
 use telemetry::{Export, Told};
+
+/// The secret from which the device is made that we are to a runtime on another machine; see [`Intake::secret`].
+pub const DEVICE: &str = "device";
 
 /// A request as it came in, body unread by anybody.
 pub struct Inbound<'a> {
@@ -129,6 +136,62 @@ pub struct Standing<'a> {
     pub decided: Option<&'a Approval>,
 }
 
+/// Takes in what a runtime reports over a connection that its adapter holds.
+#[async_trait]
+pub trait Intake: Send + Sync {
+    /// Stores events. Each counts once, whatever else says the same; nothing follows from one before it is stored.
+    ///
+    /// # Errors
+    /// When they could not be stored; then what they said must be asked for again.
+    async fn take(&self, events: Vec<Event>) -> Result<(), NotStored>;
+
+    /// The runtime's identities of the questions that are open here.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    async fn open_questions(&self) -> Result<Vec<String>, NotStored>;
+
+    /// A secret of this runtime that outlives the process; made of `fresh` where there is none yet.
+    ///
+    /// # Errors
+    /// When it can be neither read nor stored.
+    async fn secret(&self, name: &str, fresh: &str) -> Result<String, NotStored>;
+
+    /// The connection stands, and what happened while there was none has been taken in.
+    async fn connected(&self);
+
+    /// Time and randomness.
+    fn sources(&self) -> &Sources;
+}
+
+/// Something could not be stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it could not be stored: {0}")]
+pub struct NotStored(pub String);
+
+/// Why a connection ended, without any secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It broke, or could not be made; another one may last.
+    Broke {
+        /// What went wrong.
+        why: String,
+        /// What the other side asked to wait.
+        after: Option<Span>,
+    },
+    /// A person has to do something at the other side; it is tried again all the same.
+    NeedsPerson(String),
+    /// It will be refused until the configuration is mended.
+    Refused(String),
+}
+
+impl Ended {
+    /// It broke, and nobody asked to wait.
+    pub fn broke(why: impl Into<String>) -> Self {
+        Self::Broke { why: why.into(), after: None }
+    }
+}
+
 /// An adapter to a runtime.
 #[async_trait]
 pub trait Runtime: Send + Sync {
@@ -192,6 +255,24 @@ pub trait Runtime: Send + Sync {
     fn is_abandoned(&self, approval: &str) -> bool {
         let _ = approval;
         false
+    }
+
+    /// Whether it has to be called: then one process alone holds a connection to it, with [`Runtime::listen`].
+    fn is_called(&self) -> bool {
+        false
+    }
+
+    /// Holds a connection to the runtime and hands over what comes, until the connection ends. Whoever calls waits a
+    /// while and calls again, as far as the reason lets it.
+    async fn listen(&self, intake: &dyn Intake) -> Ended {
+        let _ = intake;
+        Ended::broke("this runtime holds no connection")
+    }
+
+    /// Looks at what the runtime says of us, and changes nothing. `secret` finds what the store keeps for it.
+    async fn examine(&self, secret: Option<String>) -> Exam {
+        drop(secret);
+        Exam::default()
     }
 
     /// Carries out a control call.

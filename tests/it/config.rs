@@ -369,6 +369,21 @@ fn what_calls_an_address_of_ones_own_is_told_what_it_needs() {
 }
 
 #[test]
+fn what_a_gateway_needs_is_told_with_its_place() {
+    let cases = [
+        "[runtimes.claw]\nkind = \"openclaw\"\nurl = \"ws://127.0.0.1:18789\"\n",
+        "[runtimes.claw]\nkind = \"openclaw\"\ntoken = \"t\"\n",
+        "[runtimes.claw]\nkind = \"openclaw\"\ntoken = \"t\"\nurl = \"ws://claw.example.org:18789\"\n",
+        "[runtimes.claw]\nkind = \"openclaw\"\ntoken = \"t\"\nurl = \"http://127.0.0.1:18789\"\n",
+    ];
+    insta::assert_snapshot!(told(&cases));
+    for url in ["ws://localhost:1", "ws://[::1]:1", "wss://claw.example.org"] {
+        let text = format!("[runtimes.claw]\nkind = \"openclaw\"\ntoken = \"t\"\nurl = \"{url}\"\n");
+        assert!(Config::from_text(&text).is_ok(), "{url}");
+    }
+}
+
+#[test]
 fn a_secret_that_cannot_be_used_is_told_without_the_secret() {
     let told = told(&[
         "[runtimes.fleet]\nkind = \"generic\"\nsecret_file = \"nowhere.secret\"",

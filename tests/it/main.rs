@@ -20,6 +20,7 @@ mod intake;
 mod models;
 mod multipart;
 mod ntfy;
+mod openclaw;
 mod otlp;
 mod page;
 mod program;

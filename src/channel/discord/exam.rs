@@ -6,7 +6,7 @@ use serenity::http::{LightMethod, Route};
 use serenity::model::id::GuildId;
 
 use super::{Discord, Trouble};
-use crate::channel::exam::{Exam, Finding};
+use crate::exam::{Exam, Finding};
 
 impl Discord {
     pub(super) async fn looked_at(&self) -> Exam {

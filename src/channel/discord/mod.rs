@@ -33,11 +33,11 @@ use self::receipt::{Place, Receipt};
 use self::receive::{Ears, Said};
 use self::rest::{Named, Rest, number};
 use self::verdict::Trouble;
-use super::exam::Exam;
 use super::{
     Channel, Inbox, Offer, Outgoing, PICTURE, Pace, Push, PushError, Pushed, Reception, Verdict, carries, painted,
 };
 use crate::core::policy::ChannelPolicy;
+use crate::exam::Exam;
 use crate::render::chart::Ground;
 
 pub use self::commands::file as registration;

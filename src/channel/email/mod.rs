@@ -14,9 +14,9 @@ use async_trait::async_trait;
 use lettre::Address;
 use lettre::message::Mailbox;
 
-use super::exam::{Exam, Finding};
 use super::{Channel, Outgoing, Pace, Verdict, carries, painted};
 use crate::core::policy::ChannelPolicy;
+use crate::exam::{Exam, Finding};
 use crate::render::chart::Ground;
 
 pub use smtp::Security;

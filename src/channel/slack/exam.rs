@@ -6,7 +6,7 @@ use slack_morphism::ClientResult;
 use super::call;
 use super::{Slack, Way, token, verdict};
 use crate::channel::SLACK_SCOPES;
-use crate::channel::exam::{Exam, Finding};
+use crate::exam::{Exam, Finding};
 
 impl Slack {
     pub(super) async fn looked_at(&self) -> Exam {

@@ -29,10 +29,10 @@ use slack_morphism::{ClientResult, SlackApiToken, SlackApiTokenValue, SlackClien
 use self::call::{CALL_TIMEOUT, Web};
 use self::names::Names;
 use self::receive::{Heard, Ourselves, Reader};
-use super::exam::Exam;
 use super::{Channel, Inbox, Incoming, Outgoing, Pace, Push, PushError, Pushed, Reception, Verdict, carries};
 use crate::clock::within;
 use crate::core::policy::{ChannelPolicy, Lang};
+use crate::exam::Exam;
 use crate::render::escape_slack;
 
 /// The only host at which Slack takes answers to taps.

@@ -4,7 +4,7 @@ use teloxide::RequestError;
 use teloxide::prelude::Requester;
 
 use super::{Telegram, call, verdict};
-use crate::channel::exam::{Exam, Finding};
+use crate::exam::{Exam, Finding};
 use crate::outgoing;
 
 impl Telegram {

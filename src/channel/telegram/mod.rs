@@ -25,7 +25,6 @@ use teloxide::types::{
 };
 use teloxide::{Bot, RequestError};
 
-use super::exam::Exam;
 use super::{
     Channel, DrawnButton, Outgoing, Pace, PollError, Polled, Push, PushError, Pushed, Reception, TELEGRAM_TEXT,
     Verdict, carries, painted,
@@ -34,6 +33,7 @@ use crate::clock::within;
 use crate::core::command::CATALOGUE;
 use crate::core::policy::{ChannelPolicy, Lang};
 use crate::core::time::Span;
+use crate::exam::Exam;
 use crate::outgoing;
 use crate::render::chart::Ground;
 use crate::render::{plain, telegram};

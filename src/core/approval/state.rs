@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::arena::Ix;
 use crate::core::digest::Digest;
-use crate::core::event::Action;
+use crate::core::event::{Action, Ask};
 use crate::core::reason::{Reason, Trail};
 use crate::core::time::{Span, Ts};
 use crate::core::world::{Agent, Session, Task};
@@ -38,6 +38,9 @@ pub struct Approval {
     pub asked: Ts,
     /// When silence denies it.
     pub expires: Ts,
+    /// What its runtime lets be decided; empty when it takes every decision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<String>,
     /// Where it stands.
     pub state: ApprovalState,
     /// How it was decided.
@@ -115,6 +118,8 @@ pub enum Reach {
     Once,
     /// The same action again in this session.
     Session,
+    /// The same action from now on, by a rule that the runtime keeps.
+    Always,
 }
 
 impl Reach {
@@ -123,6 +128,7 @@ impl Reach {
         match self {
             Self::Once => "once",
             Self::Session => "session",
+            Self::Always => "always",
         }
     }
 }
@@ -166,6 +172,21 @@ pub struct Wish {
 }
 
 impl Approval {
+    /// Whether its runtime takes a decision. What holds for a session is kept here, and said each time anew.
+    pub fn takes(&self, approve: bool, reach: Reach) -> bool {
+        let wanted = match reach {
+            _ if !approve => Ask::DENY,
+            Reach::Once | Reach::Session => Reach::Once.as_str(),
+            Reach::Always => Reach::Always.as_str(),
+        };
+        // Nobody takes a rule for good who has not offered to.
+        if self.decisions.is_empty() {
+            reach != Reach::Always
+        } else {
+            self.decisions.iter().any(|word| word == wanted)
+        }
+    }
+
     /// Whether it waits for a decision.
     pub const fn is_pending(&self) -> bool {
         matches!(self.state, ApprovalState::Pending)

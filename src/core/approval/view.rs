@@ -1,6 +1,6 @@
 //! An approval as its card shows it.
 
-use super::{Approval, Receipt};
+use super::{Approval, Reach, Receipt};
 use crate::core::message::{ApprovalView, Button, ButtonStyle, DecidedView, ResultView, Shown, action_text};
 use crate::core::policy::Verb;
 use crate::core::text;
@@ -71,14 +71,23 @@ impl World {
         let (code, digest) = (&approval.code, approval.digest);
         let deny = format!("deny {code} digest:{digest}");
         let approve = format!("approve {code} digest:{digest}");
-        let mut buttons = vec![
-            Button::new("show", format!("show {code}"), ButtonStyle::Plain).shown(Shown::WhenCut),
-            Button::new("deny", &deny, ButtonStyle::Plain),
-            Button::new("approve", &approve, ButtonStyle::Approve).shown(Shown::WhenWhole),
-        ];
-        if approval.session.is_some() {
-            let session = format!("{approve} session");
-            buttons.push(Button::new("approve_session", session, ButtonStyle::Approve).shown(Shown::WhenWhole));
+        let mut buttons = vec![Button::new("show", format!("show {code}"), ButtonStyle::Plain).shown(Shown::WhenCut)];
+        if approval.takes(false, Reach::Once) {
+            buttons.push(Button::new("deny", &deny, ButtonStyle::Plain));
+        }
+        for (name, reach) in
+            [("approve", Reach::Once), ("approve_session", Reach::Session), ("approve_always", Reach::Always)]
+        {
+            let command = match reach {
+                Reach::Once => approve.clone(),
+                reach => format!("{approve} {}", reach.as_str()),
+            };
+            if approval.takes(true, reach) && (reach != Reach::Session || approval.session.is_some()) {
+                buttons.push(Button::new(name, command, ButtonStyle::Approve).shown(Shown::WhenWhole));
+            }
+        }
+        if !approval.takes(false, Reach::Once) {
+            return buttons;
         }
         let mut why = Button::new("deny_why", format!("{deny} why:"), ButtonStyle::Plain);
         why.asks_why = true;

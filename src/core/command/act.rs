@@ -20,6 +20,8 @@ use crate::core::world::Agent;
 
 /// The longest text that is passed on to an agent.
 const MAX_TELL: usize = 4000;
+/// The longest name of a model.
+const MAX_MODEL: usize = 120;
 /// The word that stands for every dead row.
 const ALL: &str = "all";
 /// The word by which a destructive command is confirmed.
@@ -56,10 +58,10 @@ pub(super) fn approve(f: &mut Fold<'_>, call: &Call) -> Outcome {
     {
         return Err(Reason::ReadFirst);
     }
-    let session = call.line.words.iter().skip(1).any(|w| w.eq_ignore_ascii_case("session"));
+    let says = |reach: Reach| call.line.words.iter().skip(1).any(|w| w.eq_ignore_ascii_case(reach.as_str()));
     let wish = Wish {
         approve: true,
-        reach: if session { Reach::Session } else { Reach::Once },
+        reach: [Reach::Session, Reach::Always].into_iter().find(|reach| says(*reach)).unwrap_or_default(),
         note: call.line.note.clone(),
         stop: false,
         digest: call.line.key("digest").map(str::to_owned),
@@ -221,24 +223,50 @@ pub(super) fn tell(f: &mut Fold<'_>, call: &Call) -> Outcome {
     Ok(ask(f, call, &[agent], &Order::Tell { text: text::clip(words, MAX_TELL) }))
 }
 
+/// A task, or what an agent does, goes to another agent, or on with another model.
 pub(super) fn reassign(f: &mut Fold<'_>, call: &Call) -> Outcome {
     let name = needed(call, 0)?;
-    let to = call.line.key("to").ok_or_else(|| missing(call, 1))?;
-    let task = match f.w.task_named(name) {
-        Ok(task) => task,
-        Err(refused) => f.w.agent_named(name).ok().and_then(|ix| f.w.agents[ix].task).ok_or(refused)?,
+    let (to, model) = (call.line.key("to"), call.line.key("model").map(|model| text::clip(model, MAX_MODEL)));
+    if to.is_none() && model.is_none() {
+        return Err(missing(call, 1));
+    }
+    let (from, task) = match f.w.task_named(name) {
+        Ok(task) => {
+            let task = &f.w.tasks[task];
+            (task.agents.last().map(|(agent, _)| *agent).ok_or(Reason::NothingToDo)?, Some(task.id.clone()))
+        }
+        Err(refused) => {
+            let agent = f.w.agent_named(name).map_err(|_| refused)?;
+            let task = f.w.agents[agent].task.and_then(|ix| f.w.tasks.get(ix));
+            (agent, task.map(|task| task.id.clone()))
+        }
     };
-    let to = f.w.agent_named(to)?;
-    let task = &f.w.tasks[task];
-    let doing = task.agents.last().map(|(agent, _)| *agent);
-    let from = doing.ok_or(Reason::NothingToDo)?;
-    call.who.check_all(f.w, &[from, to])?;
+    // To itself with a model means with that model.
+    let to = to.map(|to| f.w.agent_named(to)).transpose()?.filter(|to| *to != from || model.is_none());
+    let touched: Vec<Ix<Agent>> = std::iter::once(from).chain(to).collect();
+    call.who.check_all(f.w, &touched)?;
     able(f, &[from], Verb::Reassign)?;
-    if f.w.agents[from].runtime != f.w.agents[to].runtime {
+    if let Some(to) = to.filter(|to| f.w.agents[from].runtime != f.w.agents[*to].runtime) {
         return Err(f.w.cannot(&f.w.agents[to].runtime.clone(), Verb::Reassign));
     }
-    let order = Order::Reassign { task: task.id.clone(), to: f.w.agents[to].id.clone() };
+    let order = Order::Reassign { task, to: to.map(|to| f.w.agents[to].id.clone()), model };
     Ok(ask(f, call, &[from], &order))
+}
+
+/// A new run of an agent, beside those that there are.
+pub(super) fn spawn(f: &mut Fold<'_>, call: &Call) -> Outcome {
+    let agent = f.w.agent_named(needed(call, 0)?)?;
+    call.who.check_all(f.w, &[agent])?;
+    let model = call.line.key("model").map(|model| text::clip(model, MAX_MODEL));
+    let words = after_words(&call.line.raw, 1);
+    let words =
+        model.as_ref().map_or(words, |model| words.trim_end().trim_end_matches(&format!("model:{model}")).trim());
+    let words = words.strip_prefix('"').and_then(|words| words.strip_suffix('"')).unwrap_or(words);
+    if words.trim().is_empty() {
+        return Err(missing(call, 1));
+    }
+    able(f, &[agent], Verb::Spawn)?;
+    Ok(ask(f, call, &[agent], &Order::Spawn { text: text::clip(words, MAX_TELL), model }))
 }
 
 pub(super) fn outbox(f: &mut Fold<'_>, call: &Call) -> Outcome {
@@ -337,16 +365,22 @@ fn ask_back(f: &mut Fold<'_>, call: &Call, verb: Verb, agent: Ix<Agent>) -> Reas
 fn ask(f: &mut Fold<'_>, call: &Call, agents: &[Ix<Agent>], order: &Order) -> Answer {
     let mut ids = Vec::new();
     for agent in agents {
-        for session in f.w.live_sessions(*agent) {
+        // A new run belongs to no session that there is.
+        let sessions = if matches!(order, Order::Spawn { .. }) { vec![None] } else { f.w.live_sessions(*agent) };
+        for session in sessions {
             ids.push(f.control_agent(*agent, session, order.clone(), &call.who.person));
         }
     }
     let words = match order {
-        Order::Tell { text } => Some(text.clone()),
+        Order::Tell { text } | Order::Spawn { text, .. } => Some(text.clone()),
         _ => None,
     };
     let reassign = match order {
-        Order::Reassign { task, to } => Some((task.clone(), to.clone())),
+        Order::Reassign { task, to, model } => {
+            let what = task.clone().or_else(|| agents.first().map(|agent| f.w.agents[*agent].name.clone()));
+            let whither: Vec<&str> = [to, model].into_iter().flatten().map(String::as_str).collect();
+            Some((what.unwrap_or_default(), whither.join(" · ")))
+        }
         _ => None,
     };
     let mut view = view(f, call, order.verb(), words, reassign, Vec::new());

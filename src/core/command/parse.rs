@@ -13,7 +13,7 @@ use crate::core::time::Span;
 /// Keys that may be written as `key:value`.
 const KEYS: &[&str] = &[
     "agent", "runtime", "task", "team", "session", "to", "by", "digest", "status", "via", "since", "role", "expires",
-    "env", "lang", "tz", "format", "level", "quiet",
+    "env", "lang", "tz", "format", "level", "quiet", "model",
 ];
 /// After this key everything is one text.
 const WHY: &str = "why:";

@@ -79,7 +79,9 @@ impl World {
             return Ok(ix);
         }
         let wanted = name.trim_start_matches('#').to_lowercase();
-        let names: Vec<(String, Ix<Session>)> = self.sessions.iter().map(|(ix, s)| (s.id.to_lowercase(), ix)).collect();
+        let both =
+            |(ix, s): (Ix<Session>, &Session)| [s.id.as_str(), s.own_name()].map(|name| (name.to_lowercase(), ix));
+        let names: Vec<(String, Ix<Session>)> = self.sessions.iter().flat_map(both).collect();
         let refused = match pick("session", name, &wanted, &names, |ix| self.sessions[*ix].short()) {
             Ok(ix) => return Ok(ix),
             Err(refused) => refused,

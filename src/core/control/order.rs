@@ -41,12 +41,25 @@ pub enum Order {
         /// The words.
         text: String,
     },
-    /// Another agent shall do the task.
+    /// Another agent, or another model, shall do it.
     Reassign {
-        /// The task.
-        task: String,
-        /// The new agent's identity in the runtime.
-        to: String,
+        /// The task; what the agent does now when none is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<String>,
+        /// The new agent's identity in the runtime; the same agent goes on when none is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
+        /// The model with which it goes on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
+    },
+    /// A new run of the agent, beside those that there are.
+    Spawn {
+        /// What it shall do.
+        text: String,
+        /// With which model, when it is not its usual one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
     },
 }
 
@@ -60,6 +73,7 @@ impl Order {
             Self::Kill => Verb::Kill,
             Self::Tell { .. } => Verb::Tell,
             Self::Reassign { .. } => Verb::Reassign,
+            Self::Spawn { .. } => Verb::Spawn,
         }
     }
 }

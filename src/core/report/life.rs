@@ -66,15 +66,21 @@ impl Fold<'_> {
         for id in mailbox {
             self.mail_undelivered(&id);
         }
-        let measure = if failed { Measure::Failed } else { Measure::Succeeded };
-        self.measure(&about.scopes(), measure, 1, about.when);
+        // Whoever was stopped has neither failed nor done it.
+        if status != Status::Stopped {
+            let measure = if failed { Measure::Failed } else { Measure::Succeeded };
+            self.measure(&about.scopes(), measure, 1, about.when);
+        }
         self.cancel_open_questions(ix);
         if was_open {
             self.w.agents[owner].open_sessions -= 1;
         }
         if self.w.agents[agent].open_sessions == 0 {
             self.w.agents[agent].phase = None;
-            self.w.agents[agent].pause = None;
+            // Where a run can only be aborted, that is how it is held.
+            if status != Status::Stopped {
+                self.w.agents[agent].pause = None;
+            }
             self.report(agent, status, event);
         }
     }
@@ -184,6 +190,11 @@ impl Fold<'_> {
 
     /// Work shows that an agent runs, whatever it last said.
     pub(super) fn works(&mut self, about: &About, event: &Event) {
+        let is_over = about.session.and_then(|ix| self.w.sessions[ix].ended).is_some_and(|end| about.time <= end);
+        if is_over {
+            // Late news of what was done before the session ended.
+            return;
+        }
         if let Some(session) = about.session {
             let session = &mut self.w.sessions[session];
             if session.ended.is_none() {

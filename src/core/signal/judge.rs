@@ -54,7 +54,10 @@ impl World {
 
     /// When a growing time has begun to grow by the clock, whatever was missed.
     fn began(&self, scope: Scope, timed: Timed) -> Option<Ts> {
+        let is_lost = |ix| self.agents.get(ix).is_some_and(|agent| self.lost.contains_key(&agent.runtime));
         match (timed, scope) {
+            // Whom nobody can hear is not held to be silent: of the way to its runtime people are told once.
+            (Timed::Idle | Timed::InTool, Scope::Agent(ix)) if is_lost(ix) => None,
             (Timed::Idle, Scope::Agent(ix)) => {
                 let agent = self.agents.get(ix)?;
                 (agent.idle(Ts(i64::MAX)) > Span(0)).then_some(agent.last_seen)

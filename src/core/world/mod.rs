@@ -41,6 +41,7 @@ use super::approval::Approval;
 use super::arena::{Arena, Ix};
 use super::audit::ChainHead;
 use super::briefing::Briefings;
+use super::contact::Lost;
 use super::control::Control;
 use super::delivery::{Card, Copy, DeadBook, Line, Outstanding};
 use super::device::Notified;
@@ -115,6 +116,9 @@ pub struct World {
     /// When people were last told that there is no room for more.
     #[serde(default)]
     pub no_room_told: Option<Ts>,
+    /// Runtimes of which people were told that they are away.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lost: BTreeMap<String, Lost>,
     /// The policy in force.
     pub policy: Arc<Policy>,
     /// Who works.

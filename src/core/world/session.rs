@@ -148,10 +148,17 @@ impl Session {
         }
     }
 
-    /// The short form that people see and type: the first eight characters of what is longer than twelve.
+    /// The short form that people see and type: the first eight characters of what is longer than twelve. Of a path
+    /// with colons it is that of its last part, for the others are those of many.
     pub fn short(&self) -> String {
-        let whole = self.id.chars().count() <= 12;
-        self.id.chars().take(if whole { 12 } else { 8 }).collect()
+        let last = self.own_name();
+        let whole = last.chars().count() <= 12;
+        last.chars().take(if whole { 12 } else { 8 }).collect()
+    }
+
+    /// What stands behind the last colon of its identity.
+    pub fn own_name(&self) -> &str {
+        self.id.rsplit(':').find(|part| !part.is_empty()).unwrap_or(&self.id)
     }
 
     /// Keeps what was called for cards, and counts the tool among the last ones.

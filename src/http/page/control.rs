@@ -48,7 +48,7 @@ pub fn of_agent(door: &Shared, visitor: &Visitor, view: &AgentView) -> Vec<Contr
     let row = &view.row;
     let target = policy.target(&row.who.runtime, &row.who.id, &row.tags);
     let can = |verb: &&str| view.can.iter().any(|able| able == verb) && may(rights.as_ref(), verb, &target);
-    ["resume", "pause", "tell", "reassign", "kill"]
+    ["resume", "pause", "tell", "spawn", "reassign", "kill"]
         .into_iter()
         .filter(can)
         .filter_map(|verb| asked(verb, row))
@@ -64,6 +64,7 @@ fn asked(verb: &'static str, row: &AgentRow) -> Option<Control> {
         "resume" => held || row.status == Status::Stopped,
         "pause" => !held && !over && row.status != Status::Stopped,
         "reassign" => row.task.is_some(),
+        "spawn" => true,
         _ => !over,
     };
     let confirm = CATALOGUE.find(verb).is_some_and(|spec| spec.confirm == Confirm::Always);
@@ -72,7 +73,7 @@ fn asked(verb: &'static str, row: &AgentRow) -> Option<Control> {
         _ if confirm => format!("/{verb} {name} {YES}"),
         _ => format!("/{verb} {name}"),
     };
-    let (words, typed) = (verb == "tell", verb == "reassign");
+    let (words, typed) = (matches!(verb, "tell" | "spawn"), verb == "reassign");
     fits.then(|| Control { confirm, words, typed, ..control(verb, line) })
 }
 

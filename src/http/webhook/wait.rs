@@ -198,8 +198,7 @@ impl Drop for Leaver {
 
 /// Appends that whoever asked has stopped waiting.
 pub async fn withdraw(log: &crate::engine::Log, name: &str, approval: &str, now: Ts) {
-    let ask = Ask { id: approval.to_owned(), action: None, reason: None, expires_at: None, outcome: None };
-    let event = Event { approval: Some(ask), ..Event::new(EventKind::ApprovalCancelled) };
+    let event = Event { approval: Some(Ask::of(approval)), ..Event::new(EventKind::ApprovalCancelled) };
     let body = Body::Event(Box::new(Reported::new(name, now, event)));
     if let Err(error) = log.append_patiently(vec![NewInput::unkeyed(body)]).await {
         tracing::warn!(%error, approval, "a withdrawn question could not be stored; it will expire");

@@ -182,7 +182,7 @@ fn question(hook: &Hook<'_>, external: &str) -> Event {
         cwd: hook.text("cwd").map(str::to_owned),
         target: None,
     };
-    let ask = Ask { id: external.to_owned(), action: Some(action), reason: None, expires_at: None, outcome: None };
+    let ask = Ask { action: Some(action), ..Ask::of(external) };
     Event { approval: Some(ask), ..hook.of(EventKind::ApprovalRequested) }
 }
 

@@ -143,7 +143,19 @@ fn payload(call: &ControlCall) -> Value {
             });
         }
         Order::Tell { text } => body["message"] = json!({ "from": "user", "text": text }),
-        Order::Reassign { task, to } => body["reassign"] = json!({ "task": { "id": task }, "to": { "id": to } }),
+        Order::Reassign { task, to, model } => {
+            let named = |id: &Option<String>| id.as_ref().map(|id| json!({ "id": id }));
+            body["reassign"] = json!({ "task": named(task), "to": named(to) });
+            if let Some(model) = model {
+                body["reassign"]["model"] = json!(model);
+            }
+        }
+        Order::Spawn { text, model } => {
+            body["message"] = json!({ "from": "user", "text": text });
+            if let Some(model) = model {
+                body["model"] = json!(model);
+            }
+        }
         Order::Pause | Order::Resume | Order::Kill => {}
     }
     body

@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use sereno::channel::exam::ahead;
 use sereno::core::time::{Span, Ts};
+use sereno::exam::ahead;
 
 use crate::binary::Home;
 use crate::telegram::fake::{Fake, TOKEN};

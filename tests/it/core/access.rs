@@ -67,7 +67,7 @@ fn line(sim: &Sim, spec: &Spec, agent: &str) -> String {
         }
         "revoke" => format!("G{number}"),
         "kill" => format!("{agent} yes"),
-        "tell" => format!("{agent} hello"),
+        "tell" | "spawn" => format!("{agent} hello"),
         "reassign" => format!("{agent}-task to:{agent}"),
         "agent" | "pause" | "resume" => agent.to_owned(),
         "outbox" => "retry all".to_owned(),

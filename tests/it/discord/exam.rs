@@ -2,7 +2,7 @@
 
 use sereno::channel::Channel as _;
 use sereno::channel::discord::{Discord, Settings};
-use sereno::channel::exam::{Exam, Grade};
+use sereno::exam::{Exam, Grade};
 
 use super::fake::Fake;
 use super::{adapter, pushed, settings};

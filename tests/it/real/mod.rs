@@ -1,5 +1,7 @@
-//! Real programs: the `sereno` binary as a child, and Claude Code from npm with a model that only looks like one.
+//! Real programs: the `sereno` binary as a child, and Claude Code and OpenClaw from npm with models that only look like ones.
 
 mod anthropic;
 mod claude;
+mod openai;
+mod openclaw;
 pub mod process;

@@ -1,7 +1,7 @@
 //! A look at the app names the workspace, scopes that are missing, and a socket that would not open.
 
 use sereno::channel::Channel as _;
-use sereno::channel::exam::{Exam, Grade};
+use sereno::exam::{Exam, Grade};
 
 use super::fake::Fake;
 use super::faults::Fault;

@@ -1,7 +1,7 @@
 //! A look at the bot changes nothing and names what is wrong.
 
 use sereno::channel::Channel as _;
-use sereno::channel::exam::Grade;
+use sereno::exam::Grade;
 
 use super::fake::Fake;
 use super::{adapter, faults::Fault};
@@ -13,7 +13,7 @@ async fn a_look_says_who_the_bot_is_and_where_updates_go() {
     assert_eq!(exam.findings.len(), 1, "{exam:?}");
     assert_eq!((exam.findings[0].grade, exam.findings[0].what.as_str()), (Grade::Good, "the bot is @sereno_bot"));
     let pushed = adapter(&fake, true);
-    let worst = |exam: &sereno::channel::exam::Exam| exam.findings.iter().map(|finding| finding.grade).max().unwrap();
+    let worst = |exam: &sereno::exam::Exam| exam.findings.iter().map(|finding| finding.grade).max().unwrap();
     assert_eq!(worst(&pushed.examine().await), Grade::Doubtful, "nothing is pushed yet");
     pushed.prepare().await.unwrap();
     assert_eq!(worst(&pushed.examine().await), Grade::Good);

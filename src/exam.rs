@@ -1,4 +1,4 @@
-//! What a look at a channel shows, for `sereno doctor`: findings in plain words, each with its remedy.
+//! What a look at a platform or a runtime shows, for `sereno doctor`: findings in plain words, each with its remedy.
 //!
 //! An examination changes nothing on the platform and sends nothing to anybody. No finding quotes a secret or an
 //! answer's body.
@@ -44,7 +44,7 @@ impl Finding {
     }
 }
 
-/// What was found at a channel.
+/// What was found there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exam {
     /// In the order in which it was looked at; empty where nothing can be looked at without sending something.

@@ -1,0 +1,55 @@
+//! What a look at the gateway shows, for `sereno doctor` and `sereno connect`: whether it lets us in, and what we may.
+
+use super::Settings;
+use super::identity::Identity;
+use super::socket::Socket;
+use super::wire::{ADMIN, Hello};
+use crate::exam::{Exam, Finding};
+use crate::runtime::Ended;
+
+/// What is needed for what, and the scope that brings it.
+const NEEDED: [(&str, &str); 3] = [
+    ("operator.read", "its agents are seen"),
+    ("operator.write", "agents are told, stopped and begun"),
+    ("operator.approvals", "questions are decided"),
+];
+
+/// Connects once, and says what came of it.
+pub async fn examine(settings: &Settings, secret: Option<String>) -> Exam {
+    let identity = secret.as_deref().and_then(Identity::from_hex);
+    if !settings.is_local && identity.is_none() {
+        let what = "this device is not known there yet";
+        let remedy = "start sereno, which makes its key, and approve it there with `openclaw devices approve`";
+        return Exam::only(Finding::doubtful(what, remedy));
+    }
+    let identity = identity.filter(|_| !settings.is_local);
+    match Socket::open(settings, identity.as_ref(), settings.token.reveal(), &[ADMIN]).await {
+        Ok(socket) => {
+            let findings = of_hello(&socket.hello);
+            socket.close().await;
+            Exam { findings, date: None }
+        }
+        Err(Ended::Broke { why, .. }) => {
+            Exam::only(Finding::bad(why, "see that the gateway runs, and that url leads to it"))
+        }
+        Err(Ended::NeedsPerson(why) | Ended::Refused(why)) => {
+            Exam::only(Finding::bad(why, "see to gateway.auth.token there, and to token_file here"))
+        }
+    }
+}
+
+fn of_hello(hello: &Hello) -> Vec<Finding> {
+    let mut findings = vec![Finding::good(format!("OpenClaw {} lets us in", hello.version))];
+    for (scope, what) in NEEDED.iter().filter(|(scope, _)| !hello.may(scope)) {
+        findings.push(Finding::bad(format!("{scope} is missing, without which nothing of this: {what}"), GRANT));
+    }
+    if hello.may(ADMIN) {
+        findings.push(Finding::good("questions of every session are seen (operator.admin)"));
+    } else {
+        let what = "operator.admin is missing: of questions only those are seen whose runs sereno itself has begun";
+        findings.push(Finding::doubtful(what, GRANT));
+    }
+    findings
+}
+
+const GRANT: &str = "connect with the gateway's own token, or approve this device there with that scope";

@@ -1,0 +1,174 @@
+//! The connection: lost, refused, interrupted; and what is known after it.
+
+use serde_json::json;
+use sereno::core::time::Span;
+
+use super::fake::{Gateway, TOKEN};
+use super::scene::{KEY, again, connected, cut, eventually, settings, shows, start};
+use crate::database::{Database, on_both};
+use crate::scene::{Scene, Standing};
+
+on_both![
+    a_run_is_seen_live_and_its_cost_counts_once,
+    what_happened_while_the_connection_was_lost_is_told_once,
+    an_event_that_was_lost_is_asked_for,
+    a_gateway_that_stays_away_cannot_be_told_of,
+    a_wrong_token_is_told_to_admins_and_not_tried_again,
+    a_restart_of_the_gateway_ends_what_it_forgot,
+    a_restart_of_sereno_counts_nothing_twice,
+    a_retry_of_the_provider_is_trouble_before_it_is_an_error,
+    a_burst_is_counted_whole,
+];
+
+async fn a_run_is_seen_live_and_its_cost_counts_once(db: Database) {
+    let (scene, gateway) = start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    gateway.runs(KEY, "run-1");
+    shows(&scene, &ana, "/agents", "🟢 main").await;
+    gateway.answers(KEY, "first", 0.25);
+    gateway.answers(KEY, "second", 0.50);
+    gateway.ends(KEY, "run-1", "All tests pass.\nNothing else to do.");
+    shows(&scene, &ana, "/agents", "✅ main").await;
+    let cost = shows(&scene, &ana, "/cost", "$0.75").await;
+    assert!(cost.contains("main"), "{cost}");
+    shows(&scene, &ana, "/logs main", "All tests pass.").await;
+    scene.finish(&[]).await;
+}
+
+async fn what_happened_while_the_connection_was_lost_is_told_once(db: Database) {
+    let (scene, gateway) = start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    gateway.runs(KEY, "run-1");
+    gateway.answers(KEY, "before", 0.25);
+    shows(&scene, &ana, "/cost", "$0.25").await;
+    gateway.drops();
+    cut(&scene).await;
+    gateway.answers(KEY, "meanwhile", 0.50);
+    gateway.ends(KEY, "run-1", "done while you were away");
+    gateway.runs("agent:worker2:main", "run-2");
+    again(&scene, &gateway).await;
+    shows(&scene, &ana, "/cost", "$0.75").await;
+    let agents = shows(&scene, &ana, "/agents", "✅ main").await;
+    assert!(agents.contains("🟢 Worker"), "{agents}");
+    gateway.drops();
+    again(&scene, &gateway).await;
+    shows(&scene, &ana, "/cost", "$0.75").await;
+    scene.finish(&["the connection to the gateway broke"]).await;
+}
+
+async fn an_event_that_was_lost_is_asked_for(db: Database) {
+    let (scene, gateway) = start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    gateway.runs(KEY, "run-1");
+    shows(&scene, &ana, "/agents", "🟢 main").await;
+    gateway.loses_an_event();
+    gateway.ends(KEY, "run-1", "done");
+    again(&scene, &gateway).await;
+    shows(&scene, &ana, "/agents", "✅ main").await;
+    scene.finish(&["events of the gateway were lost"]).await;
+}
+
+async fn a_gateway_that_stays_away_cannot_be_told_of(db: Database) {
+    let (scene, gateway) = start(db, "").await;
+    let (ana, victor) = (scene.visitor("ana").await, scene.visitor("victor").await);
+    gateway.runs(KEY, "run-1");
+    shows(&scene, &ana, "/agents", "🟢 main").await;
+    gateway.change(|memory| memory.away = true);
+    gateway.drops();
+    cut(&scene).await;
+    for _ in 0..40 {
+        scene.advance(Span::secs(30)).await;
+        let _a_moment = sereno::clock::within(std::time::Duration::from_millis(50), std::future::pending::<()>()).await;
+    }
+    let agents = shows(&scene, &ana, "/agents", "❔ main").await;
+    assert!(!agents.contains("⏹") && !agents.contains("🔴"), "{agents}");
+    assert!(ana.cards(&scene).await.iter().all(|card| card.card.content.name() != "alert"), "nobody is blamed for it");
+    let told = |texts: Vec<String>| texts.into_iter().filter(|text| text.contains("claw")).collect::<Vec<_>>();
+    let his = told(victor.cards(&scene).await.iter().map(Standing::text).collect());
+    assert!(his.iter().any(|text| text.contains("No se puede contactar con claw")), "{his:?}");
+    assert!(
+        told(ana.cards(&scene).await.iter().map(Standing::text).collect()).iter().all(|text| !text.contains("reached"))
+    );
+
+    gateway.change(|memory| memory.away = false);
+    scene.advance(Span::mins(2)).await;
+    connected(&scene, &gateway, 2).await;
+    shows(&scene, &ana, "/agents", "🟢 main").await;
+    let his = told(victor.cards(&scene).await.iter().map(Standing::text).collect());
+    assert_eq!(his.iter().filter(|text| text.contains("Hay contacto otra vez con claw")).count(), 1, "{his:?}");
+    assert_eq!(his.iter().filter(|text| text.contains("No se puede contactar")).count(), 1, "{his:?}");
+    scene.finish(&["trouble"]).await;
+}
+
+async fn a_wrong_token_is_told_to_admins_and_not_tried_again(db: Database) {
+    let gateway = Gateway::start().await;
+    let scene = Scene::start(db, &settings(&gateway, "another-token-another")).await;
+    let victor = scene.visitor("victor").await;
+    cut(&scene).await;
+    eventually("somebody is told", async || {
+        scene.settle().await;
+        let cards = victor.cards(&scene).await;
+        cards.iter().any(|card| card.text().contains("gateway token mismatch") && card.text().contains("token_file"))
+    })
+    .await;
+    scene.advance(Span::hours(1)).await;
+    assert_eq!(gateway.look(|memory| memory.greeted), 0);
+    assert_eq!(scene.audit("runtime.contact").await.len(), 1, "it is told once");
+    assert!(victor.cards(&scene).await.iter().all(|card| !card.text().contains(TOKEN)));
+    scene.finish(&["token mismatch"]).await;
+}
+
+async fn a_restart_of_the_gateway_ends_what_it_forgot(db: Database) {
+    let (scene, gateway) = start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    gateway.runs(KEY, "run-1");
+    shows(&scene, &ana, "/agents", "🟢 main").await;
+    // What ran is not running any more, and the gateway says of it no more than that.
+    gateway.change(|memory| memory.sessions.get_mut(KEY).unwrap()["hasActiveRun"] = json!(false));
+    gateway.restarts();
+    again(&scene, &gateway).await;
+    shows(&scene, &ana, "/agents", "⏹ main").await;
+    let health = shows(&scene, &ana, "/health", "").await;
+    assert!(!health.contains("🔴"), "whoever was stopped has not failed: {health}");
+    scene.finish(&["started anew"]).await;
+}
+
+async fn a_restart_of_sereno_counts_nothing_twice(db: Database) {
+    let (scene, gateway) = start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    gateway.runs(KEY, "run-1");
+    gateway.answers(KEY, "one", 0.25);
+    shows(&scene, &ana, "/cost", "$0.25").await;
+    let scene = scene.restart().await;
+    connected(&scene, &gateway, 2).await;
+    gateway.answers(KEY, "two", 0.25);
+    shows(&scene, &ana, "/cost", "$0.50").await;
+    scene.finish(&[]).await;
+}
+
+async fn a_retry_of_the_provider_is_trouble_before_it_is_an_error(db: Database) {
+    let (scene, gateway) = start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    gateway.runs(KEY, "run-1");
+    gateway.retries(KEY, "run-1");
+    let errors = shows(&scene, &ana, "/errors", "server_error").await;
+    assert!(errors.contains("main"), "{errors}");
+    shows(&scene, &ana, "/agents", "🟢 main").await;
+    gateway.emit("something.new", json!({ "sessionKey": KEY, "whatever": 1 }));
+    shows(&scene, &ana, "/logs main", "openclaw.something.new").await;
+    scene.finish(&[]).await;
+}
+
+async fn a_burst_is_counted_whole(db: Database) {
+    let (scene, gateway) = start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    gateway.runs(KEY, "run-1");
+    for _ in 0..2000 {
+        gateway.answers(KEY, "one more", 0.001);
+    }
+    gateway.ends(KEY, "run-1", "done");
+    shows(&scene, &ana, "/agents", "✅ main").await;
+    shows(&scene, &ana, "/cost", "$2.00").await;
+    assert_eq!(gateway.look(|memory| memory.greeted), 1, "it has kept up");
+    scene.finish(&[]).await;
+}

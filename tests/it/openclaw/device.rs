@@ -1,0 +1,99 @@
+//! A gateway on another machine: it wants to know the device, once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use sereno::clock::{CountingEntropy, ManualClock, Sources, within};
+use sereno::core::event::Event;
+use sereno::core::step::step;
+use sereno::runtime::openclaw::{OpenClaw, Settings};
+use sereno::runtime::secret::Secret;
+use sereno::runtime::{AgentScope, Ended, Intake, NotStored, Runtime as _};
+
+use super::fake::{Gateway, TOKEN};
+use crate::scene::PATIENCE;
+use crate::sim::at;
+
+/// A store of secrets, and nothing else.
+struct Kept {
+    secrets: Mutex<BTreeMap<String, String>>,
+    sources: Sources,
+}
+
+#[async_trait]
+impl Intake for Kept {
+    async fn take(&self, _events: Vec<Event>) -> Result<(), NotStored> {
+        Ok(())
+    }
+
+    async fn open_questions(&self) -> Result<Vec<String>, NotStored> {
+        Ok(Vec::new())
+    }
+
+    async fn secret(&self, name: &str, fresh: &str) -> Result<String, NotStored> {
+        Ok(self.secrets.lock().unwrap().entry(name.to_owned()).or_insert_with(|| fresh.to_owned()).clone())
+    }
+
+    async fn connected(&self) {}
+
+    fn sources(&self) -> &Sources {
+        &self.sources
+    }
+}
+
+fn adapter(gateway: &Gateway) -> OpenClaw {
+    OpenClaw::new(Settings {
+        url: gateway.url(),
+        is_local: false,
+        token: Secret::new(TOKEN),
+        hook_tokens: Vec::new(),
+        agents: AgentScope::new(None).unwrap(),
+    })
+}
+
+#[tokio::test]
+async fn a_device_is_approved_once_and_is_the_same_after_a_restart() {
+    let gateway = Gateway::start().await;
+    gateway.change(|memory| memory.devices = Some(BTreeSet::new()));
+    let clock = Arc::new(ManualClock::new(at("09:00")));
+    let sources = Sources { clock, entropy: Arc::new(CountingEntropy::default()), step };
+    let kept = Kept { secrets: Mutex::default(), sources };
+
+    let Ended::NeedsPerson(why) = adapter(&gateway).listen(&kept).await else { panic!("it is not known there") };
+    assert!(why.contains("openclaw devices approve pair-1"), "{why}");
+    gateway.change(|memory| memory.devices = Some(memory.pairings.clone()));
+
+    let again = adapter(&gateway);
+    let listens = again.listen(&kept);
+    tokio::pin!(listens);
+    let ended = within(PATIENCE, async {
+        tokio::select! {
+            ended = &mut listens => panic!("{ended:?}"),
+            () = gateway.until("it is let in", |memory| memory.greeted == 1) => {}
+        }
+    });
+    assert!(ended.await.is_some());
+    assert_eq!(gateway.look(|memory| memory.pairings.len()), 1, "it is the same device");
+    let device = kept.secrets.lock().unwrap().get("device").cloned();
+    let exam = adapter(&gateway).examine(device).await;
+    assert!(exam.findings.iter().all(|finding| finding.remedy.is_none()), "{exam:?}");
+}
+
+#[tokio::test]
+async fn a_look_says_which_scope_is_missing() {
+    let gateway = Gateway::start().await;
+    gateway.change(|memory| memory.scopes = vec!["operator.read", "operator.approvals"]);
+    let local = OpenClaw::new(Settings {
+        url: gateway.url(),
+        is_local: true,
+        token: Secret::new(TOKEN),
+        hook_tokens: Vec::new(),
+        agents: AgentScope::new(None).unwrap(),
+    });
+    let said: Vec<String> = local.examine(None).await.findings.into_iter().map(|finding| finding.what).collect();
+    let all = said.join("\n");
+    assert!(all.contains("OpenClaw 2026.9.6 lets us in"), "{all}");
+    assert!(all.contains("operator.write is missing") && all.contains("operator.admin is missing"), "{all}");
+    assert!(!all.contains("operator.read is missing"), "{all}");
+}
