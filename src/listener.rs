@@ -187,6 +187,11 @@ impl Intake for Held<'_> {
         kept.map_err(|error| NotStored(error.to_string()))
     }
 
+    async fn keep(&self, name: &str, secret: &str) -> Result<(), NotStored> {
+        let kept = self.listener.store.set_meta(&secret_key(self.name, name), secret).await;
+        kept.map_err(|error| NotStored(error.to_string()))
+    }
+
     async fn connected(&self) {
         let Listener { store, health, sources, .. } = self.listener;
         self.stood.store(true, Ordering::Relaxed);

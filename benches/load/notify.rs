@@ -26,8 +26,9 @@ const FLOOD: u32 = 3_000;
 const FLOOD_SECONDS: u32 = 60;
 /// Connections over which events are spread.
 const CONNECTIONS: u32 = 32;
-/// How long the next notice may take before those that are missing count as lost.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the next notice may take before those that are missing count as lost: longer than a channel that failed is
+/// left alone at first, and than a lease.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a second copy of a notice is waited for.
 const ECHO: Duration = Duration::from_millis(500);
 

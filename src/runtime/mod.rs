@@ -157,6 +157,12 @@ pub trait Intake: Send + Sync {
     /// When it can be neither read nor stored.
     async fn secret(&self, name: &str, fresh: &str) -> Result<String, NotStored>;
 
+    /// Keeps a secret of this runtime in place of the one that there was.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    async fn keep(&self, name: &str, secret: &str) -> Result<(), NotStored>;
+
     /// The connection stands, and what happened while there was none has been taken in.
     async fn connected(&self);
 
@@ -189,6 +195,13 @@ impl Ended {
     /// It broke, and nobody asked to wait.
     pub fn broke(why: impl Into<String>) -> Self {
         Self::Broke { why: why.into(), after: None }
+    }
+}
+
+/// Without the store nothing can be taken in; what was not is asked for again over the next connection.
+impl From<NotStored> for Ended {
+    fn from(error: NotStored) -> Self {
+        Self::broke(error.to_string())
     }
 }
 

@@ -313,4 +313,15 @@ impl Store {
         tx.commit().await?;
         Ok(self.meta(name).await?.unwrap_or_else(|| value.to_owned()))
     }
+
+    /// A fact about the store, in place of the one that there was.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn set_meta(&self, name: &str, value: &str) -> Result<()> {
+        let mut tx = self.begin().await?;
+        execute!(&mut tx, sql::UPSERT_META, name, value);
+        tx.commit().await?;
+        Ok(())
+    }
 }

@@ -134,28 +134,28 @@ impl OpenClaw {
 
     /// Makes a connection, as the device that we are where one is asked for.
     async fn connect(&self, intake: &dyn Intake) -> Result<Socket, Ended> {
-        let token = self.settings.token.reveal();
+        let shared = self.settings.token.reveal();
         if self.settings.is_local {
-            return Socket::open(&self.settings, None, token, &[ADMIN]).await;
+            return Socket::open(&self.settings, None, shared, &[ADMIN]).await;
         }
         let fresh = random_hex(intake.sources().entropy.as_ref(), 32);
-        let kept = intake.secret(DEVICE, &fresh).await.map_err(|error| Ended::broke(error.to_string()))?;
+        let kept = intake.secret(DEVICE, &fresh).await?;
         let identity =
             Identity::from_hex(&kept).ok_or_else(|| Ended::Refused("the key of this device is damaged".into()))?;
-        let opened = match Socket::open(&self.settings, Some(&identity), token, &[ADMIN]).await {
-            Err(Ended::Refused(why)) => {
-                // A device that was approved has a token of its own, which outlives the shared one.
-                let own = intake.secret(DEVICE_TOKEN, "").await.unwrap_or_default();
-                if own.is_empty() {
-                    return Err(Ended::Refused(why));
-                }
-                Socket::open(&self.settings, Some(&identity), &own, &[ADMIN]).await
-            }
-            opened => opened,
+        // A device that was approved has a token of its own, which outlives the shared one. It comes first: a gateway
+        // soon hears nobody who says a wrong one again and again.
+        let own = intake.secret(DEVICE_TOKEN, "").await?;
+        let open = |token| Socket::open(&self.settings, Some(&identity), token, &[ADMIN]);
+        let opened = match own.as_str() {
+            "" => open(shared).await,
+            own => match open(own).await {
+                Err(Ended::Refused(_)) => open(shared).await,
+                opened => opened,
+            },
         };
         let socket = opened?;
         if let Some(own) = &socket.hello.device_token {
-            let _kept = intake.secret(DEVICE_TOKEN, own).await;
+            intake.keep(DEVICE_TOKEN, own).await?;
         }
         Ok(socket)
     }
@@ -207,7 +207,7 @@ impl OpenClaw {
             return Ok(());
         }
         // What was not stored is asked for again over the next connection.
-        intake.take(events).await.map_err(|error| Ended::broke(error.to_string()))
+        Ok(intake.take(events).await?)
     }
 }
 
@@ -254,7 +254,7 @@ impl Runtime for OpenClaw {
         let fresh = random_hex(intake.sources().entropy.as_ref(), 8);
         let origin = match intake.secret(ORIGIN, &fresh).await {
             Ok(origin) => origin,
-            Err(error) => return Ended::broke(error.to_string()),
+            Err(error) => return error.into(),
         };
         let mut socket = match self.connect(intake).await {
             Ok(socket) => socket,

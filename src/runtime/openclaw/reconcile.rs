@@ -60,7 +60,7 @@ impl OpenClaw {
             }
         }
         let known = |id: &String| open.iter().any(|asked| asked["id"] == id.as_str());
-        let here = intake.open_questions().await.map_err(|error| Ended::broke(error.to_string()))?;
+        let here = intake.open_questions().await?;
         for id in here.into_iter().filter(|id| !known(id)) {
             let said = self.ask(socket, intake, "approval.get", json!({ "id": id })).await?;
             let ended = match &said {

@@ -220,6 +220,10 @@ fn shut_out(refusal: &Refusal) -> Ended {
                 "this device is not known there; run `openclaw devices {request}` on its machine"
             ))
         }
+        // These pass by themselves: it waits after wrong tokens, whoever said them, and a greeting may take too long.
+        "AUTH_RATE_LIMITED" | "DEVICE_AUTH_NONCE_MISMATCH" | "DEVICE_AUTH_SIGNATURE_EXPIRED" => {
+            Ended::Broke { why: message.clone(), after: *after }
+        }
         code if code.starts_with("DEVICE_AUTH") => Ended::Refused(format!("{message} ({code})")),
         code if code.starts_with("AUTH_") => {
             Ended::Refused(format!("{message}; put the gateway's token into token_file, and start sereno again"))

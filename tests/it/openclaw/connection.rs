@@ -14,6 +14,7 @@ on_both![
     an_event_that_was_lost_is_asked_for,
     a_gateway_that_stays_away_cannot_be_told_of,
     a_wrong_token_is_told_to_admins_and_not_tried_again,
+    a_gateway_that_lets_nobody_in_for_a_while_is_tried_again,
     a_restart_of_the_gateway_ends_what_it_forgot,
     a_restart_of_sereno_counts_nothing_twice,
     a_retry_of_the_provider_is_trouble_before_it_is_an_error,
@@ -76,10 +77,12 @@ async fn a_gateway_that_stays_away_cannot_be_told_of(db: Database) {
     gateway.change(|memory| memory.away = true);
     gateway.drops();
     cut(&scene).await;
-    for _ in 0..40 {
+    eventually("it is missed", async || {
         scene.advance(Span::secs(30)).await;
-        let _a_moment = sereno::clock::within(std::time::Duration::from_millis(50), std::future::pending::<()>()).await;
-    }
+        scene.audit("runtime.contact").await.len() == 1
+    })
+    .await;
+    scene.advance(Span::mins(20)).await;
     let agents = shows(&scene, &ana, "/agents", "❔ main").await;
     assert!(!agents.contains("⏹") && !agents.contains("🔴"), "{agents}");
     assert!(ana.cards(&scene).await.iter().all(|card| card.card.content.name() != "alert"), "nobody is blamed for it");
@@ -116,6 +119,25 @@ async fn a_wrong_token_is_told_to_admins_and_not_tried_again(db: Database) {
     assert_eq!(scene.audit("runtime.contact").await.len(), 1, "it is told once");
     assert!(victor.cards(&scene).await.iter().all(|card| !card.text().contains(TOKEN)));
     scene.finish(&["token mismatch"]).await;
+}
+
+async fn a_gateway_that_lets_nobody_in_for_a_while_is_tried_again(db: Database) {
+    let gateway = Gateway::start().await;
+    let limited = json!({
+        "code": "INVALID_REQUEST", "message": "unauthorized: too many failed authentication attempts (retry later)",
+        "retryable": true, "retryAfterMs": 40_000, "details": { "code": "AUTH_RATE_LIMITED" },
+    });
+    gateway.change(|memory| memory.refusal = Some(limited));
+    let scene = Scene::start(db, &settings(&gateway, TOKEN)).await;
+    cut(&scene).await;
+    gateway.change(|memory| memory.refusal = None);
+    scene.advance(Span::secs(39)).await;
+    scene.settle().await;
+    assert_eq!(gateway.look(|memory| memory.greeted), 0, "it waits as long as it was asked to");
+    scene.advance(Span::secs(2)).await;
+    connected(&scene, &gateway, 1).await;
+    assert!(scene.audit("runtime.contact").await.is_empty(), "nobody has to do anything");
+    scene.finish(&["too many failed"]).await;
 }
 
 async fn a_restart_of_the_gateway_ends_what_it_forgot(db: Database) {

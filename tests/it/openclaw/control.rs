@@ -15,6 +15,7 @@ on_both![
     a_spawn_begins_a_run_of_its_own,
     work_goes_to_another_agent_or_another_model,
     what_the_token_does_not_allow_is_said,
+    an_order_that_lacks_a_word_is_refused_here,
 ];
 
 async fn running(scene: &Scene, gateway: &Gateway) -> Visitor {
@@ -129,6 +130,19 @@ async fn work_goes_to_another_agent_or_another_model(db: Database) {
 }
 
 async fn what_the_token_does_not_allow_is_said(db: Database) {
+    let (scene, gateway) = start(db, "").await;
+    let victor = running(&scene, &gateway).await;
+    let why = json!({
+        "code": "FORBIDDEN", "message": "missing scope: operator.write", "details": { "missingScope": "operator.write" },
+    });
+    gateway.change(|memory| memory.refused = Some(("chat.abort", why)));
+    says(&scene, &victor, "/kill main yes", "operator.write is missing").await;
+    shows(&scene, &victor, "/agents", "🟢 main").await;
+    assert_eq!(gateway.calls("chat.abort").len(), 1, "nor is it tried again");
+    scene.finish(&[]).await;
+}
+
+async fn an_order_that_lacks_a_word_is_refused_here(db: Database) {
     let (scene, gateway) = start(db, "").await;
     let victor = running(&scene, &gateway).await;
     let (status, said) = victor.says(&scene, "/reassign main").await;

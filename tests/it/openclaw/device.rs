@@ -10,15 +10,30 @@ use sereno::core::step::step;
 use sereno::runtime::openclaw::{OpenClaw, Settings};
 use sereno::runtime::secret::Secret;
 use sereno::runtime::{AgentScope, Ended, Intake, NotStored, Runtime as _};
+use tokio::sync::Notify;
 
 use super::fake::{Gateway, TOKEN};
 use crate::scene::PATIENCE;
 use crate::sim::at;
 
 /// A store of secrets, and nothing else.
-struct Kept {
+pub struct Kept {
     secrets: Mutex<BTreeMap<String, String>>,
     sources: Sources,
+    connected: Notify,
+}
+
+impl Kept {
+    pub fn new() -> Self {
+        let clock = Arc::new(ManualClock::new(at("09:00")));
+        let sources = Sources { clock, entropy: Arc::new(CountingEntropy::default()), step };
+        Self { secrets: Mutex::default(), sources, connected: Notify::new() }
+    }
+
+    /// Waits until a connection stands.
+    pub async fn is_connected(&self) {
+        self.connected.notified().await;
+    }
 }
 
 #[async_trait]
@@ -35,7 +50,14 @@ impl Intake for Kept {
         Ok(self.secrets.lock().unwrap().entry(name.to_owned()).or_insert_with(|| fresh.to_owned()).clone())
     }
 
-    async fn connected(&self) {}
+    async fn keep(&self, name: &str, secret: &str) -> Result<(), NotStored> {
+        self.secrets.lock().unwrap().insert(name.to_owned(), secret.to_owned());
+        Ok(())
+    }
+
+    async fn connected(&self) {
+        self.connected.notify_one();
+    }
 
     fn sources(&self) -> &Sources {
         &self.sources
@@ -52,32 +74,55 @@ fn adapter(gateway: &Gateway) -> OpenClaw {
     })
 }
 
+/// A new process connects, and is let in for the `times`th time.
+async fn is_let_in(gateway: &Gateway, kept: &Kept, times: u32) {
+    let adapter = adapter(gateway);
+    let connected = async {
+        tokio::select! {
+            ended = adapter.listen(kept) => panic!("{ended:?}"),
+            () = kept.is_connected() => {}
+        }
+    };
+    within(PATIENCE, Box::pin(connected)).await.expect("it is let in");
+    assert_eq!(gateway.look(|memory| memory.greeted), times);
+}
+
 #[tokio::test]
 async fn a_device_is_approved_once_and_is_the_same_after_a_restart() {
     let gateway = Gateway::start().await;
     gateway.change(|memory| memory.devices = Some(BTreeSet::new()));
-    let clock = Arc::new(ManualClock::new(at("09:00")));
-    let sources = Sources { clock, entropy: Arc::new(CountingEntropy::default()), step };
-    let kept = Kept { secrets: Mutex::default(), sources };
+    let kept = Kept::new();
 
     let Ended::NeedsPerson(why) = adapter(&gateway).listen(&kept).await else { panic!("it is not known there") };
     assert!(why.contains("openclaw devices approve pair-1"), "{why}");
     gateway.change(|memory| memory.devices = Some(memory.pairings.clone()));
 
-    let again = adapter(&gateway);
-    let listens = again.listen(&kept);
-    tokio::pin!(listens);
-    let ended = within(PATIENCE, async {
-        tokio::select! {
-            ended = &mut listens => panic!("{ended:?}"),
-            () = gateway.until("it is let in", |memory| memory.greeted == 1) => {}
-        }
-    });
-    assert!(ended.await.is_some());
+    is_let_in(&gateway, &kept, 1).await;
     assert_eq!(gateway.look(|memory| memory.pairings.len()), 1, "it is the same device");
     let device = kept.secrets.lock().unwrap().get("device").cloned();
     let exam = adapter(&gateway).examine(device).await;
     assert!(exam.findings.iter().all(|finding| finding.remedy.is_none()), "{exam:?}");
+}
+
+#[tokio::test]
+async fn the_token_of_a_device_outlives_the_shared_one_and_may_change_itself() {
+    let gateway = Gateway::start().await;
+    let kept = Kept::new();
+    gateway.change(|memory| memory.gives = Some("own-1".into()));
+    is_let_in(&gateway, &kept, 1).await;
+    gateway.change(|memory| {
+        memory.token = "another one".into();
+        memory.gives = Some("own-2".into());
+    });
+    is_let_in(&gateway, &kept, 2).await;
+    is_let_in(&gateway, &kept, 3).await;
+    assert_eq!(kept.secrets.lock().unwrap()["device_token"], "own-2");
+    // It is taken back, and the shared one is right again.
+    gateway.change(|memory| (memory.token, memory.own) = (TOKEN.into(), None));
+    is_let_in(&gateway, &kept, 4).await;
+    gateway.change(|memory| memory.token = "another one".into());
+    let ended = adapter(&gateway).listen(&kept).await;
+    assert!(matches!(&ended, Ended::Refused(why) if why.contains("token mismatch")), "{ended:?}");
 }
 
 #[tokio::test]

@@ -47,6 +47,9 @@ pub struct Memory {
     pub scopes: Vec<&'static str>,
     /// Devices that it knows; without a list it asks for none.
     pub devices: Option<BTreeSet<String>>,
+    /// The token that the device has, and the next one that it is given.
+    pub own: Option<String>,
+    pub gives: Option<String>,
     /// Devices that want to be known.
     pub pairings: BTreeSet<String>,
     pub calls: Vec<(String, Value)>,
@@ -55,6 +58,8 @@ pub struct Memory {
     pub approvals: BTreeMap<String, Value>,
     /// The next answer to this method is lost with the connection.
     pub lost: Option<String>,
+    /// A method that is refused, and why.
+    pub refused: Option<(&'static str, Value)>,
     keys: BTreeSet<String>,
     made: u32,
 }
@@ -82,12 +87,15 @@ impl Gateway {
             refusal: None,
             scopes: vec!["operator.admin"],
             devices: None,
+            own: None,
+            gives: None,
             pairings: BTreeSet::new(),
             calls: Vec::new(),
             sessions: BTreeMap::new(),
             messages: BTreeMap::new(),
             approvals: BTreeMap::new(),
             lost: None,
+            refused: None,
             keys: BTreeSet::new(),
             made: 0,
         };
@@ -379,7 +387,8 @@ impl Gateway {
             if let Some(refusal) = &memory.refusal {
                 return Err(refusal.clone());
             }
-            if params["auth"]["token"] != memory.token.as_str() {
+            let token = params["auth"]["token"].as_str();
+            if token != Some(&memory.token) && (token.is_none() || token != memory.own.as_deref()) {
                 return Err(json!({
                     "code": "INVALID_REQUEST", "message": "unauthorized: gateway token mismatch",
                     "details": { "code": "AUTH_TOKEN_MISMATCH", "canRetryWithDeviceToken": false },
@@ -396,10 +405,12 @@ impl Gateway {
                 }
             }
             memory.greeted += 1;
+            let gives = memory.gives.take();
+            memory.own = gives.clone().or(memory.own.take());
             Ok(json!({
                 "type": "hello-ok", "protocol": 4,
                 "server": { "version": "2026.9.6", "bootId": format!("boot-{}", memory.boot), "connId": format!("conn-{}", memory.greeted) },
-                "auth": { "role": "operator", "scopes": memory.scopes },
+                "auth": { "role": "operator", "scopes": memory.scopes, "deviceToken": gives },
                 "policy": { "maxPayload": 26_214_400, "tickIntervalMs": 30_000 },
             }))
         })
@@ -407,6 +418,9 @@ impl Gateway {
 
     fn carries_out(&self, method: &str, params: &Value) -> Result<Value, Value> {
         self.change(|memory| memory.calls.push((method.to_owned(), params.clone())));
+        if let Some((_, why)) = self.look(|memory| memory.refused.clone().filter(|(refused, _)| *refused == method)) {
+            return Err(why);
+        }
         let key = params["sessionKey"].as_str().or(params["key"].as_str()).unwrap_or_default().to_owned();
         match method {
             "sessions.subscribe" => strict(params, &[]).map(|()| json!({ "subscribed": true })),

@@ -1,11 +1,11 @@
 //! OpenClaw: recordings of the real gateway, and stories with one that only looks like it.
 
+pub mod device;
 pub mod fake;
 
 mod approvals;
 mod connection;
 mod control;
-mod device;
 mod frames;
 mod recordings;
 mod scene;

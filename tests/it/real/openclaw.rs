@@ -9,8 +9,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use sereno::clock::within;
+use sereno::runtime::openclaw::{OpenClaw, Settings};
+use sereno::runtime::secret::Secret;
+use sereno::runtime::{AgentScope, Runtime as _};
+
 use super::openai::OpenAi;
 use super::process::{Sereno, installed, until};
+use crate::binary::Home;
+use crate::openclaw::device::Kept;
 
 const NODE: &str = "tests/node/node_modules/node/bin/node";
 const PROGRAM: &str = "tests/node/openclaw/node_modules/openclaw/openclaw.mjs";
@@ -144,10 +151,33 @@ fn runtime(gateway: &Gateway) -> String {
     format!("[runtimes.claw]\nkind = \"openclaw\"\nurl = \"{url}\"\ntoken = \"{TOKEN}\"\n")
 }
 
+async fn orders(sereno: &Sereno, line: &str) {
+    let said = sereno.say("root", line).await;
+    assert_eq!(said["refused"], false, "{line}: {said}");
+}
+
 /// Lets the agent `main` begin a run. It is an order like every other, and so shows that orders arrive.
 async fn begin(sereno: &Sereno, words: &str) {
-    let said = sereno.say("root", &format!("/spawn claw/main \"{words}\"")).await;
-    assert_eq!(said["refused"], false, "{said}");
+    orders(sereno, &format!("/spawn claw/main \"{words}\"")).await;
+}
+
+/// It believes the signature of our device, which it asks for on another machine only.
+async fn knows_our_device(gateway: &Gateway) {
+    let adapter = OpenClaw::new(Settings {
+        url: format!("ws://127.0.0.1:{}", gateway.port),
+        is_local: false,
+        token: Secret::new(TOKEN),
+        hook_tokens: Vec::new(),
+        agents: AgentScope::new(None).unwrap(),
+    });
+    let kept = Kept::new();
+    let connected = async {
+        tokio::select! {
+            ended = adapter.listen(&kept) => panic!("{ended:?}"),
+            () = kept.is_connected() => {}
+        }
+    };
+    within(RUN, Box::pin(connected)).await.expect("it is let in");
 }
 
 /// The admin's words for what the API answers, until they hold `words`.
@@ -195,6 +225,11 @@ async fn questions_of_the_real_gateway_are_decided_by_whoever_is_first() {
     let said = sereno.print(&["connect", "openclaw"]);
     assert!(said.contains("OpenClaw 2026.9.6 lets us in") && said.contains("operator.admin"), "{said}");
 
+    let stranger = Home::new(&runtime(&gateway).replace(TOKEN, "a-token-of-somebody-else"));
+    let refused = stranger.run(&["connect", "openclaw"]);
+    let said = format!("{}{}", refused.out, refused.err);
+    assert!(refused.code != 0 && said.contains("gateway token mismatch"), "{said}");
+
     begin(&sereno, "RUN:touch allowed").await;
     let code = sereno.question().await;
     let agents = sereno.text("/agents").await;
@@ -202,6 +237,8 @@ async fn questions_of_the_real_gateway_are_decided_by_whoever_is_first() {
     assert!(!gateway.has_run("allowed"));
     let said = sereno.say("abel", &format!("/approve {code}")).await;
     assert_eq!(said["refused"], false, "{said}");
+    let again = sereno.say("bea", &format!("/deny {code}")).await;
+    assert_eq!((&again["refused"], &again["reason"]["outcome"]), (&json!(true), &json!("approved")), "{again}");
     shows(&sereno, &format!("/why {code}"), "confirmed — the agent has its answer").await;
     shows(&sereno, "/agents", "✅ main").await;
     assert!(gateway.has_run("allowed"));
@@ -240,10 +277,18 @@ async fn questions_of_the_real_gateway_are_decided_by_whoever_is_first() {
 
     begin(&sereno, "SLOW and for ever").await;
     shows(&sereno, "/agents", "🟢 main").await;
-    let said = sereno.say("root", "/kill claw/main yes").await;
-    assert_eq!(said["refused"], false, "{said}");
+    orders(&sereno, "/pause claw/main").await;
+    shows(&sereno, "/agents", "⏸ main").await;
+    orders(&sereno, "/resume claw/main").await;
+    shows(&sereno, "/agents", "🟢 main").await;
+    // The other one is told what was asked, and so works without an end as well.
+    orders(&sereno, "/reassign claw/main to:claw/other").await;
+    shows(&sereno, "/agents", "🟢 other").await;
     shows(&sereno, "/agents", "⏹ main").await;
+    orders(&sereno, "/kill claw/other yes").await;
+    shows(&sereno, "/agents", "⏹ other").await;
     sereno.end();
+    knows_our_device(&gateway).await;
 
     // Another sereno at the same gateway, which waits for nobody.
     let sereno = Sereno::start(&format!("{}{ROOT}[approvals]\ntimeout = \"5s\"\n", runtime(&gateway)));
