@@ -10,11 +10,17 @@ use std::sync::{Mutex, PoisonError};
 static BROWSER: Mutex<()> = Mutex::new(());
 
 fn play(module: &str) {
+    play_with(module, &[]);
+}
+
+/// The same with variables, for a page whose server is not started there.
+pub fn play_with(module: &str, vars: &[(&str, &str)]) {
     let _alone = BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node/page");
     let output = Command::new("node")
         .arg(folder.join(module))
         .env("SERENO", env!("CARGO_BIN_EXE_sereno"))
+        .envs(vars.iter().copied())
         .output()
         .expect("Node.js, Chromium and tests/node/node_modules are there: run ./tests/run");
     let said = String::from_utf8_lossy(&output.stdout);

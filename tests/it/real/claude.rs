@@ -18,13 +18,13 @@ const BINARY: &str = "tests/node/node_modules/@anthropic-ai/claude-code-linux-x6
 const SESSION: Duration = Duration::from_mins(1);
 
 /// A session of Claude Code that was asked to run `touch proof`.
-struct Claude {
+pub struct Claude {
     folder: tempfile::TempDir,
     child: Child,
 }
 
 impl Claude {
-    fn start(sereno: &Sereno, model: &Anthropic) -> Self {
+    pub fn start(sereno: &Sereno, model: &Anthropic) -> Self {
         let settings = sereno.print(&["connect", "claude-code"]);
         Self::with(serde_json::from_str(&settings).unwrap(), model)
     }
@@ -59,14 +59,14 @@ impl Claude {
     }
 
     /// Waits until the session has ended; what Claude Code says of it.
-    async fn ended(&mut self) -> Value {
+    pub async fn ended(&mut self) -> Value {
         until(SESSION, "Claude Code ends", async || self.child.try_wait().unwrap()).await;
         let read = |name: &str| std::fs::read_to_string(self.folder.path().join(name)).unwrap();
         serde_json::from_str(&read("out")).unwrap_or_else(|e| panic!("{e}: {}{}", read("out"), read("err")))
     }
 
     /// Whether the command has run.
-    fn has_run(&self) -> bool {
+    pub fn has_run(&self) -> bool {
         self.folder.path().join("work/proof").exists()
     }
 }

@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod claude;
+mod fleet;
 mod openai;
 mod openclaw;
 pub mod process;

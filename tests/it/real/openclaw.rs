@@ -28,14 +28,14 @@ const BOOT: Duration = Duration::from_mins(2);
 const RUN: Duration = Duration::from_mins(1);
 
 /// A gateway in a folder of its own, with two agents that must ask.
-struct Gateway {
+pub struct Gateway {
     folder: tempfile::TempDir,
     port: u16,
     child: Option<Child>,
 }
 
 impl Gateway {
-    async fn start(model: &OpenAi) -> Self {
+    pub async fn start(model: &OpenAi) -> Self {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
@@ -126,7 +126,7 @@ impl Gateway {
         child.wait().unwrap();
     }
 
-    fn has_run(&self, file: &str) -> bool {
+    pub fn has_run(&self, file: &str) -> bool {
         self.path("main").join(file).exists()
     }
 }
@@ -146,7 +146,7 @@ async fn both(model: &OpenAi, more: &str) -> (Gateway, Sereno) {
     (gateway, sereno)
 }
 
-fn runtime(gateway: &Gateway) -> String {
+pub fn runtime(gateway: &Gateway) -> String {
     let url = format!("ws://127.0.0.1:{}", gateway.port);
     format!("[runtimes.claw]\nkind = \"openclaw\"\nurl = \"{url}\"\ntoken = \"{TOKEN}\"\n")
 }
@@ -157,7 +157,7 @@ async fn orders(sereno: &Sereno, line: &str) {
 }
 
 /// Lets the agent `main` begin a run. It is an order like every other, and so shows that orders arrive.
-async fn begin(sereno: &Sereno, words: &str) {
+pub async fn begin(sereno: &Sereno, words: &str) {
     orders(sereno, &format!("/spawn claw/main \"{words}\"")).await;
 }
 
@@ -181,7 +181,7 @@ async fn knows_our_device(gateway: &Gateway) {
 }
 
 /// The admin's words for what the API answers, until they hold `words`.
-async fn shows(sereno: &Sereno, command: &str, words: &str) -> String {
+pub async fn shows(sereno: &Sereno, command: &str, words: &str) -> String {
     until(RUN, &format!("{command} shows {words:?}"), async || {
         let text = sereno.text(command).await;
         text.contains(words).then_some(text)
@@ -189,7 +189,7 @@ async fn shows(sereno: &Sereno, command: &str, words: &str) -> String {
     .await
 }
 
-const ROOT: &str = "[api.tokens.root]\ntoken = \"token-of-root\"\nrole = \"admin\"\n";
+pub const ROOT: &str = "[api.tokens.root]\ntoken = \"token-of-root\"\nrole = \"admin\"\n";
 
 /// Somebody else who operates the gateway: decides what is asked, or aborts whoever asks, as its own programs do.
 async fn decides(gateway: &Gateway, decision: &str) {

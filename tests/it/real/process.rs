@@ -55,6 +55,12 @@ impl Sereno {
         self.serve = Some(self.home.serve(&[]));
     }
 
+    /// The link with which the first admin signs in, which it prints while nobody has.
+    pub fn link(&mut self) -> String {
+        let said = self.serve.as_mut().expect("it runs").wait_for("#signin=");
+        said.rsplit(' ').next().unwrap().to_owned()
+    }
+
     /// Ends it without a chance to do anything.
     pub fn kill(&mut self) {
         self.said.extend(self.serve.take().expect("it runs").kill());
