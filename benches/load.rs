@@ -16,6 +16,8 @@ mod common;
 mod databases;
 #[path = "load/events.rs"]
 mod events;
+#[path = "load/gateway.rs"]
+mod gateway;
 #[path = "load/group.rs"]
 mod group;
 #[path = "load/history.rs"]
@@ -68,8 +70,20 @@ pub struct Bench {
 }
 
 /// What `all` runs, in less than half an hour.
-const SHORT: [&str; 11] =
-    ["intake", "arrays", "otlp", "group", "rival", "notify", "flood", "databases", "memory", "start", "size"];
+const SHORT: [&str; 12] = [
+    "intake",
+    "arrays",
+    "otlp",
+    "gateway",
+    "group",
+    "rival",
+    "notify",
+    "flood",
+    "databases",
+    "memory",
+    "start",
+    "size",
+];
 /// What runs by name alone: it takes long.
 const LONG: [&str; 4] = ["history", "sustained", "burst", "soak"];
 
@@ -118,6 +132,7 @@ async fn run(name: &str, bench: &Bench) -> Result<()> {
         "intake" => intake::run(bench).await,
         "arrays" => intake::arrays(bench).await,
         "otlp" => otlp::run(bench).await,
+        "gateway" => gateway::run(bench).await,
         "group" => group::run(bench),
         "rival" => rival::run(bench).await,
         "notify" => notify::run(bench).await,
