@@ -138,7 +138,9 @@ fn otlp(config: &Config, args: &Args) -> Done {
          # Claude Code\n\
          export CLAUDE_CODE_ENABLE_TELEMETRY=1 OTEL_LOGS_EXPORTER=otlp{}\n\
          # LiteLLM, with callbacks: [\"otel\"]\n\
-         export OTEL_EXPORTER=otlp_http OTEL_ENDPOINT=\"{url}/v1/traces\" OTEL_HEADERS=\"authorization=Bearer {token}\"",
+         export OTEL_EXPORTER=otlp_http OTEL_ENDPOINT=\"{url}/v1/traces\" OTEL_HEADERS=\"authorization=Bearer {token}\"\n\
+         # Langfuse's kits, in place of Langfuse\n\
+         export LANGFUSE_BASE_URL=\"{url}\" LANGFUSE_PUBLIC_KEY=sereno LANGFUSE_SECRET_KEY=\"{token}\"",
         if metrics { " OTEL_METRICS_EXPORTER=otlp" } else { "" },
     );
     eprintln!(

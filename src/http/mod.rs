@@ -143,7 +143,11 @@ pub fn router(door: Shared) -> Router {
 fn telemetry() -> Router<Shared> {
     use crate::runtime::telemetry::Signal;
 
-    Signal::ALL.into_iter().fold(Router::new(), |routes, signal| {
+    // Where Langfuse's kits send spans, below the address that they are told.
+    let langfuse =
+        post(|door, peer, name, headers, body| otlp::of_runtime(Signal::Traces, door, peer, name, headers, body));
+    let routes = Router::new().route("/hooks/{runtime}/api/public/otel/v1/traces", langfuse);
+    Signal::ALL.into_iter().fold(routes, |routes, signal| {
         let word = signal.as_str();
         routes
             .route(

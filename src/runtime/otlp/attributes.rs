@@ -162,11 +162,18 @@ impl<'a> Facts<'a> {
         dollars(self.value(field)?)
     }
 
-    /// The members of an object that is written as JSON in a text, as numbers.
+    /// The members of an object that is written as JSON in a text, as numbers; those of an object within it as
+    /// `outer.inner`.
     pub fn numbers(&self, field: Field) -> Vec<(String, f64)> {
         let Some(text) = self.raw(field).filter(|text| text.len() <= MAX_TEXT) else { return Vec::new() };
         let Ok(serde_json::Value::Object(members)) = serde_json::from_str(text) else { return Vec::new() };
-        members.into_iter().filter_map(|(name, value)| Some((name, value.as_f64()?))).collect()
+        let within = |(outer, value): (String, serde_json::Value)| match value {
+            serde_json::Value::Object(inner) => {
+                inner.into_iter().map(|(name, value)| (format!("{outer}.{name}"), value)).collect()
+            }
+            value => vec![(outer, value)],
+        };
+        members.into_iter().flat_map(within).filter_map(|(name, value)| Some((name, value.as_f64()?))).collect()
     }
 
     /// These facts, and where they say nothing, what `others` say.

@@ -82,14 +82,15 @@ fn events(record: &LogRecord, scope: &str, resource: &Facts<'_>, settings: &Sett
     Vec::new()
 }
 
-/// What a record is called: by its own field, by an attribute as before, or by its body.
+/// What a record is called: by the attribute of old, by its own field, or by its body. Who still writes the attribute may
+/// have something else in the field: Codex has the place in its source.
 fn name_of(record: &LogRecord) -> Option<&str> {
-    let field = Some(record.event_name.as_str()).filter(|name| !name.is_empty());
+    let field = || Some(record.event_name.as_str()).filter(|name| !name.is_empty());
     let body = || match record.body.as_ref()?.value.as_ref()? {
         Value::StringValue(text) => Some(text.as_str()),
         _ => None,
     };
-    field.or_else(|| Said(&record.attributes).raw("event.name")).or_else(body)
+    Said(&record.attributes).raw("event.name").or_else(field).or_else(body)
 }
 
 fn about<'a>(record: &'a LogRecord, resource: &Facts<'_>, settings: &Settings) -> Record<'a> {

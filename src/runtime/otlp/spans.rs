@@ -27,6 +27,8 @@ struct Seen<'a> {
     span: &'a Span,
     facts: Facts<'a>,
     resource: Facts<'a>,
+    /// Who made the span.
+    scope: &'a str,
     role: Role,
     /// The span around it, when it is in the same batch.
     parent: Option<usize>,
@@ -64,7 +66,7 @@ fn see(request: &ExportTraceServiceRequest) -> Vec<Seen<'_>> {
                 let facts = Facts::read(&span.attributes);
                 let role =
                     if dialect::tells_by_records(scope, &resource) { Role::Other } else { role(&facts, span, scope) };
-                spans.push(Seen { span, facts, resource, role, parent: None });
+                spans.push(Seen { span, facts, resource, scope, role, parent: None });
             }
         }
     }
@@ -136,8 +138,8 @@ impl Seen<'_> {
     fn agent(&self) -> Option<String> {
         let node = || matches!(self.role, Role::Agent | Role::Made).then(|| self.facts.name(Field::Node)).flatten();
         let of_name = || {
-            let rest = self.span.name.strip_prefix("invoke_agent ").filter(|_| self.role == Role::Agent)?;
-            Some(name(rest)).filter(|name| !name.is_empty())
+            let named = dialect::agent_of(self.scope, &self.span.name).filter(|_| self.role == Role::Agent)?;
+            Some(name(named)).filter(|name| !name.is_empty())
         };
         self.facts.name(Field::Agent).or_else(node).or_else(of_name)
     }
@@ -261,8 +263,9 @@ impl Tree<'_> {
         let seen = &self.spans[ix];
         let error = seen.fault();
         let input = seen.facts.raw(Field::ToolInput).and_then(arguments);
+        let named = seen.facts.name(Field::Tool).or_else(|| seen.facts.name(Field::Node));
         let tool = ToolCall {
-            name: seen.facts.name(Field::Tool).unwrap_or_else(|| name(&seen.span.name)),
+            name: named.unwrap_or_else(|| name(&seen.span.name)),
             call_id: seen.facts.name(Field::ToolCall),
             input,
             ..ToolCall::default()

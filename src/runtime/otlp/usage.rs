@@ -14,8 +14,10 @@ pub fn of(facts: &Facts<'_>) -> Option<Usage> {
     let input = facts.count(Field::Input).or_else(|| detail(&["input", "prompt_tokens", "input_tokens"]));
     let output = facts.count(Field::Output).or_else(|| detail(&["output", "completion_tokens", "output_tokens"]));
     let read = ["input_cached_tokens", "cache_read_input_tokens", "input_cache_read"];
+    // As OpenAI's interfaces answer: cached tokens are among those that were read.
+    let among = detail(&["prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens"]);
     let written = ["cache_creation_input_tokens", "input_cache_creation"];
-    let cache_read = facts.count(Field::CacheRead).or_else(|| detail(&read));
+    let cache_read = facts.count(Field::CacheRead).or_else(|| detail(&read)).or(among);
     let cache_write = facts.count(Field::CacheWrite).or_else(|| detail(&written));
     let cost = facts.dollars(Field::Cost).or_else(|| total(&facts.numbers(Field::Costs)));
     if input.is_none() && output.is_none() && cache_read.is_none() && cost.is_none() {
@@ -24,7 +26,7 @@ pub fn of(facts: &Facts<'_>) -> Option<Usage> {
     let (input, output) = (input.unwrap_or(0), output.unwrap_or(0));
     let (cache_read_tokens, cache_write_tokens) = (cache_read.unwrap_or(0), cache_write.unwrap_or(0));
     // Where details are told by sort, they are apart already.
-    let whole = facts.has(Field::Input);
+    let whole = facts.has(Field::Input) || among.is_some();
     let cached = cache_read_tokens.saturating_add(cache_write_tokens);
     let input_tokens = if whole { input.checked_sub(cached).unwrap_or(input) } else { input };
     // A cost of nothing for tokens says that whoever told it knows no price.

@@ -123,6 +123,14 @@ async fn every_runtime_has_an_address_of_its_own() {
     assert_eq!(sent(post(&scene, "/hooks/nobody/v1/traces", body())).await.0, 404);
     let fleet = scene.client.post(scene.url("/hooks/fleet/v1/traces")).bearer_auth(crate::scene::TOKEN);
     assert_eq!(sent(fleet.header("content-type", "application/json").body(body())).await.0, 404);
+    // As a kit of Langfuse that is told this address and the token as its secret key.
+    let kit = |key: &str| {
+        let plain =
+            scene.client.post(scene.url("/hooks/otel/api/public/otel/v1/traces")).basic_auth("sereno", Some(key));
+        plain.header("content-type", "application/x-protobuf").body(batch("langfuse-sdk").body)
+    };
+    assert_eq!(sent(kit("sk-lf-0123456789")).await.0, 401);
+    assert_eq!(sent(kit(TOKEN)).await.0, 200);
     // The same address for all: the token tells whose it is.
     let theirs = scene.client.post(scene.url("/v1/traces")).header("authorization", "Bearer%20other-token-other-token");
     assert_eq!(sent(theirs.header("content-type", "application/json").body(body())).await.0, 200);

@@ -41,6 +41,11 @@ pub const BATCHES: &[(&str, Signal, Format, &[u8])] = &[
     ("langfuse", Signal::Traces, Format::Json, include_bytes!("../../fixtures/otlp/langfuse.json")),
     ("agentops", Signal::Traces, Format::Json, include_bytes!("../../fixtures/otlp/agentops.json")),
     ("openrouter", Signal::Traces, Format::Json, include_bytes!("../../fixtures/otlp/openrouter.json")),
+    ("langfuse-sdk", Signal::Traces, Format::Protobuf, include_bytes!("../../fixtures/otlp/langfuse-sdk.bin")),
+    ("litellm-sdk", Signal::Traces, Format::Protobuf, include_bytes!("../../fixtures/otlp/litellm-sdk.bin")),
+    ("agentops-sdk", Signal::Traces, Format::Protobuf, include_bytes!("../../fixtures/otlp/agentops-sdk.bin")),
+    ("codex-exec", Signal::Logs, Format::Json, include_bytes!("../../fixtures/otlp/codex-exec.json")),
+    ("codex-exec-spans", Signal::Traces, Format::Json, include_bytes!("../../fixtures/otlp/codex-exec-spans.json")),
     ("codex-logs", Signal::Logs, Format::Json, include_bytes!("../../fixtures/otlp/codex-logs.json")),
 ];
 

@@ -8,6 +8,7 @@ pub const NAMES: &[Name] = &[
     ("traceloop.span.kind", Field::Operation),
     ("agentops.entity.name", Field::Node),
     ("traceloop.entity.name", Field::Node),
+    ("operation.name", Field::Node),
     ("traceloop.association.properties.session_id", Field::Session),
     ("llm.usage.cache_read_input_tokens", Field::CacheRead),
     ("llm.usage.cache_creation_input_tokens", Field::CacheWrite),

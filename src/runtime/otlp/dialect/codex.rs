@@ -1,4 +1,4 @@
-//! Codex's own events, as seen with 0.169.0. Its conversations are sessions. It reports no cost, and no counter
+//! Codex's own events, as seen with 0.171.0. Its conversations are sessions. It reports no cost, and no counter
 //! tells what its calls used, so that its records always do.
 
 use super::claude_code::ended;
@@ -39,15 +39,19 @@ fn of_api(record: &Record<'_>) -> Event {
     }
 }
 
-/// A response that is complete says what it used; cached tokens are among those that were read.
+/// A response that is complete says what it used, in the second of two records; cached tokens are among those that were
+/// read.
 fn call(record: &Record<'_>) -> Option<Event> {
     let event = of_api(record);
     let input = record.said.count("input_token_count")?;
-    let cached = record.said.count("cached_token_count").unwrap_or(0);
+    let count = |name: &str| record.said.count(name).unwrap_or(0);
+    let cache_read_tokens = count("cached_token_count").min(input);
+    let cache_write_tokens = count("cache_write_token_count").min(input - cache_read_tokens);
     let usage = Usage {
-        input_tokens: input.saturating_sub(cached),
-        output_tokens: record.said.count("output_token_count").unwrap_or(0),
-        cache_read_tokens: cached.min(input),
+        input_tokens: input - cache_read_tokens - cache_write_tokens,
+        output_tokens: count("output_token_count"),
+        cache_read_tokens,
+        cache_write_tokens,
         ..Usage::default()
     };
     Some(Event { usage: Some(usage), ..event })

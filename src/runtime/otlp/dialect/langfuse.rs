@@ -1,6 +1,9 @@
-//! Langfuse's software development kits, which write tokens and costs as JSON.
+//! Langfuse's software development kits, which write tokens and costs as JSON, as seen with 5.0.4 for Python.
 
 use crate::runtime::otlp::attributes::{Field, Name};
+
+/// What its kits call themselves. They name the span of an agent after it.
+pub const SCOPE: &str = "langfuse-sdk";
 
 /// Its names.
 pub const NAMES: &[Name] = &[

@@ -88,6 +88,11 @@ pub fn role(word: &str) -> Option<Role> {
     WORDS.iter().find_map(|(known, role)| known.eq_ignore_ascii_case(word).then_some(*role))
 }
 
+/// Who runs in a span of a run, by the span's own name.
+pub fn agent_of<'a>(scope: &str, span: &'a str) -> Option<&'a str> {
+    span.strip_prefix("invoke_agent ").or_else(|| (scope == langfuse::SCOPE).then_some(span))
+}
+
 /// Whether a span that says nothing of itself is a call all the same.
 pub fn is_bare_call(scope: &str, span: &str) -> bool {
     openlit::is_call(scope, span)
