@@ -68,6 +68,8 @@ pub enum Field {
     Trouble,
     /// How bad it is, in a word.
     Level,
+    /// What a framework keeps beside a run, as JSON in a text.
+    Metadata,
     /// Where it works, such as prod.
     Environment,
     /// The service, and what stands in for whatever else is not said.
@@ -160,6 +162,12 @@ impl<'a> Facts<'a> {
     /// An amount of dollars, whichever way it is written.
     pub fn dollars(&self, field: Field) -> Option<Micros> {
         dollars(self.value(field)?)
+    }
+
+    /// A name among the members of an object that is written as JSON in a text.
+    pub fn member(&self, field: Field, of: &str) -> Option<String> {
+        let members: serde_json::Value = arguments(self.raw(field)?)?;
+        members[of].as_str().map(name).filter(|named| !named.is_empty())
     }
 
     /// The members of an object that is written as JSON in a text, as numbers; those of an object within it as

@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
 use super::attributes::{Facts, Field, arguments, name};
-use super::dialect::{self, Role};
+use super::dialect::{self, Role, openinference};
 use super::{Batch, Settings, environment, hex, moment, resource_facts, usage};
 use crate::core::event::{Account, AgentRef, Event, EventKind, Fault, SessionRef, StepRef, ToolCall, Usage};
 use crate::core::text;
@@ -141,7 +141,8 @@ impl Seen<'_> {
             let named = dialect::agent_of(self.scope, &self.span.name).filter(|_| self.role == Role::Agent)?;
             Some(name(named)).filter(|name| !name.is_empty())
         };
-        self.facts.name(Field::Agent).or_else(node).or_else(of_name)
+        let of_metadata = || self.facts.member(Field::Metadata, openinference::AGENT);
+        self.facts.name(Field::Agent).or_else(node).or_else(of_name).or_else(of_metadata)
     }
 
     /// What went wrong.

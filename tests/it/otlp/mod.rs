@@ -44,6 +44,8 @@ pub const BATCHES: &[(&str, Signal, Format, &[u8])] = &[
     ("langfuse-sdk", Signal::Traces, Format::Protobuf, include_bytes!("../../fixtures/otlp/langfuse-sdk.bin")),
     ("litellm-sdk", Signal::Traces, Format::Protobuf, include_bytes!("../../fixtures/otlp/litellm-sdk.bin")),
     ("agentops-sdk", Signal::Traces, Format::Protobuf, include_bytes!("../../fixtures/otlp/agentops-sdk.bin")),
+    ("langchain", Signal::Traces, Format::Protobuf, include_bytes!("../../fixtures/otlp/langchain.bin")),
+    ("autogen", Signal::Traces, Format::Protobuf, include_bytes!("../../fixtures/otlp/autogen.bin")),
     ("codex-exec", Signal::Logs, Format::Json, include_bytes!("../../fixtures/otlp/codex-exec.json")),
     ("codex-exec-spans", Signal::Traces, Format::Json, include_bytes!("../../fixtures/otlp/codex-exec-spans.json")),
     ("codex-logs", Signal::Logs, Format::Json, include_bytes!("../../fixtures/otlp/codex-logs.json")),

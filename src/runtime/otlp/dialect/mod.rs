@@ -9,7 +9,7 @@ pub mod codex;
 mod gen_ai;
 mod langfuse;
 mod litellm;
-mod openinference;
+pub mod openinference;
 mod openlit;
 mod resource;
 

@@ -1,6 +1,11 @@
 //! `OpenInference`, which the instrumentations of Arize write for `CrewAI`, `LangChain`, `AutoGen` and others.
+//!
+//! Agents of `LangChain` 1 are named in what it keeps beside every run, and nowhere else.
 
 use crate::runtime::otlp::attributes::{Field, Name};
+
+/// The member of the metadata that names an agent.
+pub const AGENT: &str = "lc_agent_name";
 
 /// Its names.
 pub const NAMES: &[Name] = &[
@@ -24,4 +29,5 @@ pub const NAMES: &[Name] = &[
     ("tool.id", Field::ToolCall),
     ("tool_call.id", Field::ToolCall),
     ("tool.parameters", Field::ToolInput),
+    ("metadata", Field::Metadata),
 ];
