@@ -7,6 +7,7 @@
 
 mod dead;
 mod fallback;
+mod instead;
 mod late;
 mod line;
 mod outcome;
@@ -128,7 +129,7 @@ pub struct Copy {
     pub outstanding: Option<String>,
     /// Why it will not be sent any more.
     pub dead: Option<String>,
-    /// The card that told of it together with others, in its place.
+    /// The card that tells of it in its place: of many together, or in more words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<u64>,
     /// Why it stands here or only now, for whoever reads it.
@@ -171,6 +172,17 @@ impl Fold<'_> {
     /// Makes a card and sends it where its labels lead, unless whoever is there chose not to be told of it now. Returns
     /// its number and why it went where.
     pub fn tell(&mut self, draft: Draft, labels: &Labels, audience: Audience) -> (u64, Vec<Reason>) {
+        self.tell_under(draft, labels, audience, |_, _| None)
+    }
+
+    /// The same, under the copy that `parent` names for a destination.
+    fn tell_under(
+        &mut self,
+        draft: Draft,
+        labels: &Labels,
+        audience: Audience,
+        parent: impl Fn(&Destination, &Self) -> Option<u64>,
+    ) -> (u64, Vec<Reason>) {
         let chosen = self.w.destinations(labels, audience);
         let mut why: Vec<Reason> =
             chosen.iter().map(|(to, route)| Reason::Routed { route: route.clone(), to: to.label() }).collect();
@@ -179,8 +191,9 @@ impl Fold<'_> {
         }
         let mut sorted = self.w.sorted_draft(&draft, chosen.into_iter().map(|(to, _)| to).collect());
         why.append(&mut sorted.why.clone());
-        let to = std::mem::take(&mut sorted.now);
-        let card = self.send(draft, to.into_iter().map(|to| (to, None)).collect());
+        let to = std::mem::take(&mut sorted.now).into_iter();
+        let to = to.map(|to| (to.clone(), parent(&to, self))).collect();
+        let card = self.send(draft, to);
         self.keep(card, sorted);
         (card, why)
     }

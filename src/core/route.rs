@@ -31,6 +31,11 @@ pub struct Destination {
 }
 
 impl Destination {
+    /// Whether this and the other are one conversation.
+    pub fn is_at(&self, other: &Self) -> bool {
+        self.channel == other.channel && self.target == other.target
+    }
+
     /// `channel:target`, for trails.
     pub fn label(&self) -> String {
         format!("{}:{}", self.channel, self.target)

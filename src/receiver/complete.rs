@@ -18,7 +18,7 @@ use crate::store::{self, LATEST, Store};
 const OFFERED: usize = 25;
 /// Characters of a name and of what stands beside it.
 const LABEL: usize = 100;
-/// Agents, sessions or tasks among which is sought.
+/// Rows of a kind among which is sought, the newest first.
 const LOOKED_AT: usize = 2_000;
 /// Agents that were not heard of for so long are not offered.
 const LATELY: Span = Span::days(2);
@@ -39,10 +39,12 @@ pub async fn offers(store: &Store, policy: &Policy, typing: &Typing, now: Ts) ->
     let Some(spec) = CATALOGUE.find(&typing.command) else { return Ok(Vec::new()) };
     let kind = spec.args.iter().find(|arg| arg.name == typing.arg).map(|arg| arg.kind);
     let (Some(kind), Ok(who)) = (kind, authorize(policy, &typing.actor, spec)) else { return Ok(Vec::new()) };
-    Ok(fitting(names(store, policy, &who, kind, now).await?, &typing.typed))
+    let typed = typing.typed.trim().trim_start_matches(['"', '#']).to_lowercase();
+    Ok(fitting(names(store, policy, &who, (kind, &typed), now).await?, &typed))
 }
 
-/// All of one kind on which somebody may use a command.
+/// Those of one kind on which somebody may use a command, with all among them that hold what was typed: of sessions and
+/// tasks little else is looked at, so what is old is found by more letters.
 ///
 /// # Errors
 /// When the database refuses.
@@ -50,23 +52,25 @@ pub async fn names(
     store: &Store,
     policy: &Policy,
     who: &Authorized,
-    kind: ArgKind,
+    (kind, typed): (ArgKind, &str),
     now: Ts,
 ) -> store::Result<Vec<Name>> {
     let sight = store.sight(policy, who).await?;
-    let most = if sight.is_everything() { i64::try_from(LOOKED_AT).unwrap_or(i64::MAX) } else { i64::MAX };
+    let most = i64::try_from(LOOKED_AT).unwrap_or(i64::MAX);
     let mut found: Vec<Name> = match kind {
         ArgKind::Agent => agents(&store.agents_seen(&sight, now.minus(LATELY), LOOKED_AT).await?),
         ArgKind::Session => {
-            store.sessions(most).await?.iter().filter(|row| sight.who(&row.agent)).map(session).collect()
+            let rows = store.sessions_with(typed, most).await?;
+            rows.iter().filter(|row| sight.who(&row.agent)).map(session).collect()
         }
         ArgKind::Task => {
-            store.tasks(most).await?.into_iter().filter_map(|row| sight.task(row)).map(|row| task(row.label)).collect()
+            let rows = store.tasks_with(typed, most).await?;
+            rows.into_iter().filter_map(|row| sight.task(row)).map(|row| task(row.label)).collect()
         }
         ArgKind::Alert => {
             let mut open = Vec::new();
             for state in ["firing", "acked"] {
-                for (concerns, alert) in store.list_alerts("", state, LATEST, i64::MAX).await? {
+                for (concerns, alert) in store.list_alerts("", state, LATEST, most).await? {
                     if store.is_seen(&sight, &concerns).await? {
                         open.push(Name { value: alert.code(), beside: alert.rule });
                     }
@@ -76,7 +80,7 @@ pub async fn names(
         }
         ArgKind::Approval => {
             let mut open = Vec::new();
-            for (concerns, approval) in store.list_approvals("", "pending", LATEST, i64::MAX).await? {
+            for (concerns, approval) in store.list_approvals("", "pending", LATEST, most).await? {
                 if store.is_seen(&sight, &concerns).await? {
                     open.push(Name { value: approval.code, beside: approval.action.tool });
                 }
@@ -111,14 +115,13 @@ fn task(label: TaskLabel) -> Name {
 
 /// Those that hold what was typed, first those that begin with it, each once.
 fn fitting(found: Vec<Name>, typed: &str) -> Vec<Offer> {
-    let typed = typed.trim().trim_start_matches(['"', '#']).to_lowercase();
     let mut ranked: Vec<(bool, String, Offer)> = found
         .into_iter()
         .filter_map(|Name { value, beside }| {
             let label = if beside.is_empty() { value.clone() } else { format!("{value} · {beside}") };
             let offer = Offer { label, value };
             let label = offer.label.to_lowercase();
-            label.contains(&typed).then(|| (!label.starts_with(&typed), label, offer))
+            label.contains(typed).then(|| (!label.starts_with(typed), label, offer))
         })
         .collect();
     ranked.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));

@@ -164,20 +164,20 @@ impl Store {
         Ok(rows.first().copied().unwrap_or_default())
     }
 
-    /// The newest sessions.
+    /// The newest sessions whose name, or agent, may hold what was typed: all that do, and some that do not.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn sessions(&self, limit: i64) -> Result<Vec<SessionRow>> {
-        Ok(bodies!(self, sql::SELECT_SESSIONS, [limit]))
+    pub async fn sessions_with(&self, typed: &str, limit: i64) -> Result<Vec<SessionRow>> {
+        Ok(bodies!(self, sql::SELECT_SESSIONS, [pattern(typed), limit]))
     }
 
-    /// The newest tasks.
+    /// The newest tasks whose name, or title, may hold what was typed: all that do, and some that do not.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn tasks(&self, limit: i64) -> Result<Vec<TaskRow>> {
-        Ok(bodies!(self, sql::SELECT_TASKS, [limit]))
+    pub async fn tasks_with(&self, typed: &str, limit: i64) -> Result<Vec<TaskRow>> {
+        Ok(bodies!(self, sql::SELECT_TASKS, [pattern(typed), limit]))
     }
 
     /// The newest alerts.
@@ -324,4 +324,13 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// What fits every row whose name, or whose name and what stands beside it, holds what was typed: they stand in the body
+/// in this order. JSON writes some signs in other ways, and the databases do not agree on the small forms of others:
+/// anything may stand for those.
+fn pattern(typed: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
+    let fit = typed.chars().map(|c| if plain(c) { c.to_ascii_lowercase() } else { '%' });
+    format!("%{}%", fit.collect::<String>())
 }

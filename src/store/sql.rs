@@ -348,10 +348,10 @@ statements! {
     COUNT_OPEN = "SELECT (SELECT COUNT(*) FROM approvals WHERE state = 'pending') AS approvals, (SELECT COUNT(*) FROM alerts WHERE state IN ('firing', 'acked')) AS alerts";
     /// Cost since a time.
     SUM_COSTS = "SELECT CAST(COALESCE(SUM(micros), 0) AS BIGINT) AS micros FROM costs WHERE at >= $1";
-    /// Sessions, the newest first.
-    SELECT_SESSIONS = "SELECT body FROM sessions ORDER BY last_seen DESC LIMIT $1";
-    /// Tasks, the newest first.
-    SELECT_TASKS = "SELECT body FROM tasks ORDER BY last_seen DESC LIMIT $1";
+    /// Sessions that fit a pattern, the newest first.
+    SELECT_SESSIONS = "SELECT body FROM sessions WHERE LOWER(body) LIKE $1 ORDER BY last_seen DESC LIMIT $2";
+    /// Tasks that fit a pattern, the newest first.
+    SELECT_TASKS = "SELECT body FROM tasks WHERE LOWER(body) LIKE $1 ORDER BY last_seen DESC LIMIT $2";
     /// A task.
     SELECT_TASK = "SELECT body FROM tasks WHERE name = $1";
     /// Alerts, the newest first.

@@ -138,7 +138,7 @@ impl Fold<'_> {
             .filter(|to| owner.is_some() || to.person.as_ref().is_none_or(|person| self.w.may_see(person, &about)))
             .filter(|to| to.channel != from.channel)
             .filter(|to| !self.w.lines.get(&to.channel).is_some_and(super::Line::is_broken))
-            .filter(|to| !told.iter().any(|have| have.channel == to.channel && have.target == to.target))
+            .filter(|to| !told.iter().any(|have| have.is_at(to)))
             .collect();
         let Some(about) = self.w.cards.get(&card).filter(|_| owner.is_none()) else { return to };
         let mut sorted = self.w.sorted_card(about, to);
@@ -209,24 +209,28 @@ impl Fold<'_> {
         let mut worst: Option<Severity> = None;
         let mut together = Vec::new();
         for (id, number) in rest {
-            let about = self.w.copies.get(&number).map(|copy| copy.card);
-            let about =
-                about.and_then(|card| self.w.cards.get(&card)).map(|c| (c.number, c.subject.clone(), c.severity));
-            self.w.outstanding.remove(&id);
-            self.settle(&id, RowState::Dropped, at, Some("told in one message with the others".into()), None);
-            if let Some(copy) = self.w.copies.get_mut(&number) {
-                copy.outstanding = None;
-                self.out.changed.copies.insert(number);
-            }
-            self.release_children(number, true);
-            let Some((card, subject, severity)) = about else { continue };
+            self.take_back_row(&id, number, "told in one message with the others");
+            let Some(card) = self.w.copies.get(&number).map(|copy| copy.card) else { continue };
+            let Some(about) = self.w.cards.get(&card) else { continue };
+            let (subject, severity) = (about.subject.clone(), about.severity);
             worst = worst.into_iter().chain(severity).min();
-            self.count_missed(&mut view, &subject);
+            self.count_missed(&mut view, card);
             together.extend(self.heard_of(number, &subject).then_some(number));
             self.note_on_subject(card, Reason::Collapsed { to: to.label() });
         }
         self.send_missed(view, worst, to, together);
         self.space_out(asks, at.plus(APART));
+    }
+
+    /// What a row would bring is told by another message.
+    pub(super) fn take_back_row(&mut self, id: &str, number: u64, why: &str) {
+        self.w.outstanding.remove(id);
+        self.settle(id, RowState::Dropped, self.at, Some(why.to_owned()), None);
+        if let Some(copy) = self.w.copies.get_mut(&number) {
+            copy.outstanding = None;
+            self.out.changed.copies.insert(number);
+        }
+        self.release_children(number, true);
     }
 
     /// Sends the one message in the place of `copies`.
@@ -249,9 +253,10 @@ impl Fold<'_> {
         }
     }
 
-    pub(super) fn count_missed(&self, view: &mut MissedView, subject: &Subject) {
-        match subject {
-            Subject::Alert(number) => {
+    pub(super) fn count_missed(&self, view: &mut MissedView, card: u64) {
+        let Some(card) = self.w.cards.get(&card) else { return };
+        match (&card.subject, &card.content) {
+            (Subject::Alert(number), _) => {
                 view.alerts += 1;
                 match self.w.alerts.get(number).filter(|alert| alert.is_open()) {
                     Some(alert) if view.open.len() < NAMED => view.open.push((*number, alert.rule.clone())),
@@ -263,7 +268,12 @@ impl Fold<'_> {
                     }
                 }
             }
-            Subject::Task(_) => view.tasks += 1,
+            (_, Content::Completion(end)) => {
+                view.tasks += 1;
+                // Nothing else tells of it where no message can be changed.
+                view.ended.extend((view.ended.len() < NAMED).then(|| (end.task.clone(), end.ok)));
+            }
+            (Subject::Task(_), _) => view.tasks += 1,
             _ => view.other += 1,
         }
     }
@@ -279,20 +289,21 @@ impl Fold<'_> {
         open
     }
 
-    /// A copy that was told together with others has changed: what is over is said where it was told, and nothing
-    /// else is said of it. Returns false when it fires again, which is told by itself.
+    /// A copy of which another card tells has changed: what is over is said where it was told, and nothing else is said
+    /// of it. Returns false when it fires again, or is a task that is opened again, which is told by itself.
     pub(super) fn told_within(&mut self, number: u64) -> bool {
         let Some(copy) = self.w.copies.get(&number) else { return true };
         let (Some(summary), before) = (copy.within, copy.told) else { return false };
         let Some(card) = self.w.cards.get(&copy.card) else { return true };
         let now = card.told_by(card.version);
-        let Subject::Alert(alert) = card.subject else { return true };
-        if before == Some(Told::Resolved) && now == Some(Told::Firing) {
+        let is_open_again = matches!(&card.content, Content::TaskCard(task) if !task.column.is_final());
+        if is_open_again || before == Some(Told::Resolved) && now == Some(Told::Firing) {
             if let Some(copy) = self.w.copies.get_mut(&number) {
                 copy.within = None;
             }
             return false;
         }
+        let Subject::Alert(alert) = card.subject else { return true };
         if before == now || now != Some(Told::Resolved) {
             return true;
         }

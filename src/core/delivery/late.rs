@@ -1,7 +1,7 @@
 //! What was kept from somebody and is told now: by itself, or with others in one message.
 
 use super::{Subject, Told};
-use crate::core::message::{Content, MissedView};
+use crate::core::message::MissedView;
 use crate::core::reason::Reason;
 use crate::core::route::Destination;
 use crate::core::step::Fold;
@@ -27,10 +27,7 @@ impl Fold<'_> {
             let Some(number) = self.late_copy(card, to.clone()) else { continue };
             let Some(about) = self.w.cards.get(&card) else { continue };
             let (subject, severity) = (about.subject.clone(), about.severity);
-            match about.content {
-                Content::Completion(_) => view.tasks += 1,
-                _ => self.count_missed(&mut view, &subject),
-            }
+            self.count_missed(&mut view, card);
             if self.heard_of(number, &subject) {
                 worst = worst.into_iter().chain(severity).min();
             } else if let (Subject::Alert(_), Some(copy)) = (subject, self.w.copies.get_mut(&number)) {

@@ -91,6 +91,9 @@ pub struct MissedView {
     pub passed: Vec<PassedRow>,
     /// Messages about tasks.
     pub tasks: u32,
+    /// Tasks among them that ended, and whether they were completed; not more than ten. Hostile.
+    #[serde(default)]
+    pub ended: Vec<(TaskLabel, bool)>,
     /// Other messages.
     pub other: u32,
 }

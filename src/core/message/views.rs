@@ -275,6 +275,9 @@ pub struct CompletionView {
     pub sessions: usize,
     /// How far it got.
     pub progress: Progress,
+    /// Its stages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepState>,
     /// Last words. Hostile.
     pub note: Option<String>,
 }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Ruling, Sort, Sorted};
+use super::{Preferences, Ruling, Sort, Sorted};
 use crate::core::delivery::{Card, FEW, Subject};
 use crate::core::reason::Reason;
 use crate::core::route::Destination;
@@ -25,6 +25,13 @@ pub struct Kept {
     /// Nobody else would be told, so the person's level does not count.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     despite: bool,
+}
+
+impl Preferences {
+    /// Whether a card waits for whoever reads at a destination.
+    pub fn keeps(&self, card: u64, to: &Destination) -> bool {
+        self.kept.values().flatten().any(|kept| kept.card == card && kept.to.is_at(to))
+    }
 }
 
 impl Fold<'_> {

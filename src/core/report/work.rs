@@ -185,7 +185,7 @@ impl Fold<'_> {
             buttons: Vec::new(),
             must_show: 0,
         };
-        self.tell(draft, &labels, Audience::Everyone);
+        self.tell_of_change(self.w.tasks[ix].card, draft, &labels, Audience::Everyone);
     }
 
     fn task_labels(&self, kind: &str, severity: Severity, ix: Ix<Task>, agent: Option<Ix<Agent>>) -> Labels {
@@ -230,6 +230,7 @@ impl World {
             families: task.families.clone(),
             sessions: task.sessions.len(),
             progress: task.progress,
+            steps: task.steps.clone(),
             note: task.note.clone(),
         }))
     }

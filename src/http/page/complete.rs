@@ -43,7 +43,7 @@ pub async fn complete(State(door): State<Shared>, headers: HeaderMap) -> Result<
     for (kind, key, command) in KINDS {
         let spec = CATALOGUE.find(command).ok_or_else(|| Problem::new(500, "There is no such command."))?;
         let Ok(who) = authorize(&policy, &visitor.actor(&door), spec) else { continue };
-        let names = names(&door.store, &policy, &who, kind, now).await?;
+        let names = names(&door.store, &policy, &who, (kind, ""), now).await?;
         let name = |name: Name| json!({ "id": quoted(&name.value), "name": name.beside });
         said[key] = names.into_iter().take(MOST).map(name).collect();
     }

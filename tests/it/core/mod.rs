@@ -5,6 +5,7 @@ mod approvals;
 mod commands;
 mod days;
 mod digests;
+mod ends;
 mod exports;
 mod forgetting;
 mod gaps;

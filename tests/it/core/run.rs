@@ -157,7 +157,7 @@ impl Run {
         self.sim.input(Body::Controlled(ControlOutcome { id: id.into(), attempt: 1, result }));
     }
 
-    fn answer_all(&mut self) {
+    pub fn answer_all(&mut self) {
         while let Some((id, copy)) =
             self.sim.world.outstanding.iter().find_map(|(id, o)| Some((id.clone(), o.copy.filter(|_| !o.dead)?)))
         {

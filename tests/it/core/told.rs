@@ -2,7 +2,8 @@
 //! that it is over, in the same conversation, even when nothing happens any more.
 
 use sereno::core::alert::AlertState;
-use sereno::core::delivery::Told;
+use sereno::core::delivery::{Card, Copy, Told};
+use sereno::core::message::Content;
 use sereno::core::time::Span;
 
 use super::logs::{for_all, ops};
@@ -34,6 +35,27 @@ fn so_is_whoever_reads_where_no_message_can_be_changed() {
         let rows: Vec<_> =
             run.sim.world.outstanding.iter().filter(|(_, waits)| !waits.dead && waits.copy.is_some()).collect();
         assert!(rows.is_empty(), "never sent: {rows:?}");
+    });
+}
+
+#[test]
+fn whoever_was_told_of_a_task_there_is_told_how_it_ended() {
+    for_all(25, &ops(110), |ops| {
+        let mut run = Run::of_mails(&ops);
+        run.answer_all();
+        let world = &run.sim.world;
+        let copies = |card: &Card| card.copies.iter().filter_map(|copy| world.copies.get(copy)).collect::<Vec<_>>();
+        for card in world.cards.values() {
+            let Content::TaskCard(task) = &card.content else { continue };
+            for copy in copies(card).into_iter().filter(|copy| task.column.is_final() && copy.dead.is_none()) {
+                let is_here = |notice: &Copy| notice.to.is_at(&copy.to);
+                let by_notice = copy.within.is_some_and(|notice| {
+                    world.preferences.keeps(notice, &copy.to)
+                        || world.cards.get(&notice).is_some_and(|card| copies(card).into_iter().any(|one| is_here(one)))
+                });
+                assert!(by_notice || copy.sent >= card.turn, "{copy:?} of {card:?}");
+            }
+        }
     });
 }
 

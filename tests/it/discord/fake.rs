@@ -7,17 +7,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use sereno::clock::within;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 
+use super::PATIENCE;
 use super::faults::{Fault, Planned, Refusal};
 use super::forms::{self, Message};
 use super::gateway::{self, Order, Session};
 use super::people::Asked;
+use super::prism::Prism;
 
 /// The bot's token.
 pub const TOKEN: &str = "MTIzNDU2Nzg5.discord.token-of-the-tests";
@@ -26,8 +27,6 @@ pub const APPLICATION: u64 = 4242;
 /// A server, and a channel on it.
 pub const GUILD: u64 = 900;
 pub const CHANNEL: u64 = 500;
-/// How long a test waits for something on the server, in real time.
-const PATIENCE: Duration = Duration::from_secs(25);
 
 /// What the server knows.
 #[derive(Debug, Default)]
@@ -39,6 +38,8 @@ pub struct Memory {
     pub asked: BTreeMap<u64, Asked>,
     /// Method and path, and body, of each request.
     pub calls: Vec<(String, Value)>,
+    /// What is wrong with them by Discord's own description, where that is looked at.
+    pub misfits: Vec<String>,
     /// Fields of the application that differ from an ordinary one's.
     pub application: Value,
     pub session: Session,
@@ -64,6 +65,7 @@ pub struct Memory {
 #[derive(Clone)]
 pub struct Fake {
     pub address: SocketAddr,
+    judge: Option<Arc<Prism>>,
     memory: Arc<Mutex<Memory>>,
     changed: watch::Sender<()>,
     orders: broadcast::Sender<Order>,
@@ -71,6 +73,15 @@ pub struct Fake {
 
 impl Fake {
     pub async fn start() -> Self {
+        Self::started(None).await
+    }
+
+    /// A server that refuses what is not as Discord describes it.
+    pub async fn judged_by(judge: &Arc<Prism>) -> Self {
+        Self::started(Some(judge.clone())).await
+    }
+
+    async fn started(judge: Option<Arc<Prism>>) -> Self {
         let api = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let memory = Memory {
@@ -83,6 +94,7 @@ impl Fake {
         };
         let fake = Self {
             address: api.local_addr().unwrap(),
+            judge,
             memory: Arc::new(Mutex::new(memory)),
             changed: watch::Sender::new(()),
             orders: broadcast::channel(8).0,
@@ -164,6 +176,15 @@ impl Fake {
 
     pub(super) fn knows(&self, authorization: &str) -> bool {
         authorization == format!("Bot {TOKEN}") && !self.memory().revoked
+    }
+
+    /// Whether a request is as Discord describes it.
+    pub(super) async fn fits(&self, call: &str, body: &Value) -> bool {
+        let Some(judge) = &self.judge else { return true };
+        let faults = judge.faults(call, body).await;
+        let fits = faults.is_empty();
+        self.change(|memory| memory.misfits.extend(faults));
+        fits
     }
 
     pub(super) fn fault(&self, call: &str) -> Option<Fault> {

@@ -1,46 +1,33 @@
 //! Everything that is sent to Discord, judged by Discord's own description of its API.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sereno::channel::{Channel as _, Outgoing, Verdict};
 
 use super::fake::{CHANNEL, Fake};
 use super::people::at_home;
+use super::prism::Prism;
 use super::{ANA, adapter, said, scene};
 use crate::database;
 use crate::render::scenes;
 
-/// What the description finds wrong with each request.
-fn judged(calls: &[(String, Value)]) -> Vec<Vec<String>> {
-    let python = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/.cache/python/bin/python");
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/discord/judge.py");
-    let mut judge = Command::new(python);
-    let judge = judge.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut judge = judge.spawn().expect("jsonschema is there: run ./tests/run");
-    let lines: Vec<String> =
-        calls.iter().map(|(call, body)| json!({ "call": call, "body": body }).to_string()).collect();
-    let mut input = judge.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || input.write_all(lines.join("\n").as_bytes()).unwrap());
-    let told = judge.wait_with_output().unwrap();
-    writer.join().unwrap();
-    let told = String::from_utf8(told.stdout).unwrap();
-    let told: Vec<Vec<String>> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(told.len(), calls.len(), "every request was judged");
-    told
+#[tokio::test]
+async fn everything_that_is_sent_is_as_discord_describes_it() {
+    let prism = Arc::new(Prism::start());
+    registration_and_every_message(&prism).await;
+    conversations(&prism).await;
+    what_does_not_fit(&prism).await;
 }
 
 fn assert_taken(fake: &Fake) {
-    let calls = fake.memory().calls.clone();
-    assert!(calls.len() > 5, "{}", calls.len());
-    let faults: Vec<String> = judged(&calls).into_iter().flatten().collect();
-    assert!(faults.is_empty(), "{faults:#?}");
+    let memory = fake.memory();
+    assert!(memory.calls.len() > 5, "{}", memory.calls.len());
+    assert!(memory.misfits.is_empty(), "{:#?}", memory.misfits);
 }
 
-#[tokio::test]
-async fn registration_and_every_message_are_as_discord_describes_them() {
-    let fake = Fake::start().await;
+async fn registration_and_every_message(prism: &Arc<Prism>) {
+    let fake = Fake::judged_by(prism).await;
     let channel = adapter(&fake);
     channel.prepare().await.unwrap();
     for (name, out) in scenes::outgoing(&CHANNEL.to_string()) {
@@ -53,9 +40,8 @@ async fn registration_and_every_message_are_as_discord_describes_them() {
     assert_taken(&fake);
 }
 
-#[tokio::test]
-async fn conversations_are_as_discord_describes_them() {
-    let fake = Fake::start().await;
+async fn conversations(prism: &Arc<Prism>) {
+    let fake = Fake::judged_by(prism).await;
     let scene = scene(database::sqlite().await, &fake, "").await;
     scene.asks("q1", "pytest tests/ <&> @everyone").await;
     for line in ["agents", "cost", "help"] {
@@ -74,22 +60,21 @@ async fn conversations_are_as_discord_describes_them() {
     scene.finish(&[]).await;
 }
 
-#[test]
-fn a_judge_that_finds_nothing_anywhere_would_be_no_judge() {
-    let long = "x".repeat(4100);
-    let post = |body: Value| ("POST /channels/500/messages".to_owned(), body);
+/// A judge that finds nothing anywhere would be no judge.
+async fn what_does_not_fit(prism: &Prism) {
+    let post = |body: Value| ("POST /channels/500/messages", body);
     let button = |id: String| json!({ "type": 2, "style": 1, "label": "a", "custom_id": id });
     let row = |id: String| post(json!({ "content": "a", "components": [{ "type": 1, "components": [button(id)] }] }));
-    let told = judged(&[
-        post(json!({ "content": long })),
-        row("y".repeat(101)),
-        post(json!({ "embeds": "none" })),
-        ("PUT /applications/4242/commands".into(), json!([{ "name": "agents", "description": "y".repeat(101) }])),
-        ("POST /channels/500/nothing".into(), json!({})),
-        ("GET /gateway/bot".into(), json!({ "a": 1 })),
-        post(json!({ "content": "hello" })),
-        row("y".repeat(100)),
-    ]);
-    let wrong: Vec<bool> = told.iter().map(|faults| !faults.is_empty()).collect();
-    assert_eq!(wrong, [true, true, true, true, true, true, false, false], "{told:#?}");
+    for (wrong, (call, body)) in [
+        (true, post(json!({ "content": "x".repeat(4100) }))),
+        (true, row("y".repeat(101))),
+        (true, post(json!({ "embeds": "none" }))),
+        (true, ("PUT /applications/4242/commands", json!([{ "name": "agents", "description": "y".repeat(101) }]))),
+        (true, ("POST /channels/500/nothing", json!({}))),
+        (false, post(json!({ "content": "hello" }))),
+        (false, row("y".repeat(100))),
+    ] {
+        let faults = prism.faults(call, &body).await;
+        assert_eq!(!faults.is_empty(), wrong, "{call} {body}: {faults:#?}");
+    }
 }

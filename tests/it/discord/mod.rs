@@ -15,10 +15,13 @@ mod linking;
 mod markdown;
 mod people;
 mod pictures;
+mod prism;
 mod receiving;
 mod serve;
 mod typing;
 mod verdicts;
+
+use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -30,6 +33,9 @@ use sereno::core::time::Ts;
 use crate::database::Database;
 use crate::scene::Scene;
 use fake::{Fake, GUILD, TOKEN};
+
+/// How long a test waits for something on a server, in real time.
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// Their accounts.
 pub const ANA: u64 = 77;

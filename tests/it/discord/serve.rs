@@ -71,6 +71,9 @@ async fn answer(fake: Fake, request: Request<Incoming>) -> Answer {
     if !fake.knows(&authorization) {
         return Ok(refuse(&Refusal::new(401, 0, "401: Unauthorized")));
     }
+    if !fake.fits(&call, &body).await {
+        return Ok(refuse(&Refusal::new(400, 50_035, "Invalid Form Body")));
+    }
     match fake.fault(&call) {
         None => Ok(carry_out(&fake, &call, &body)),
         Some(Fault::Wait(seconds)) => {

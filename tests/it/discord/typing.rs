@@ -8,7 +8,12 @@ use super::{ANA, STRANGER, VICTOR, config, key, scene, signed};
 use crate::database::{Database, on_both};
 use crate::scene::Scene;
 
-on_both![names_that_fit_are_offered, whoever_sees_a_part_is_offered_that_part, a_pushed_question_is_answered_by_a_call];
+on_both![
+    names_that_fit_are_offered,
+    whoever_sees_a_part_is_offered_that_part,
+    among_very_many_the_old_are_found_by_more_letters,
+    a_pushed_question_is_answered_by_a_call,
+];
 
 /// Agents with sessions and tasks, of two runtimes' names.
 async fn fleet(scene: &Scene) {
@@ -71,6 +76,40 @@ async fn whoever_sees_a_part_is_offered_that_part(db: Database) {
     // Nobody whom we know, and a command that is none.
     assert_eq!(offered(&fake, STRANGER, "agent", ("name", "")).await, [""; 0]);
     assert_eq!(offered(&fake, ANA, "no-such-command", ("name", "")).await, [""; 0]);
+    scene.finish(&[]).await;
+}
+
+async fn among_very_many_the_old_are_found_by_more_letters(db: Database) {
+    let fake = Fake::start().await;
+    let config = config(&fake, "") + "[[people.dora.deny]]\nwithin = { agents = [\"docs-*\"] }\n";
+    let scene = Scene::start(db, &config).await;
+    fake.until("the bot is connected", |memory| memory.identified > 0 && !memory.commands.is_null()).await;
+    let begins = |agent: &str, number: usize| {
+        json!({ "type": "session.started", "agent": { "id": agent }, "session": { "id": format!("Sesión \"{agent}\" {number}") },
+            "task": { "id": format!("T_{agent}-{number}"), "title": format!("Ünder {number}") } })
+    };
+    scene.event(begins("debug-1", 1)).await;
+    scene.event(begins("docs-1", 1)).await;
+    scene.advance(Span::secs(2)).await;
+    for stretch in 0..3 {
+        let many: Vec<_> = (0..800).map(|number| begins("docs-1", 1000 + stretch * 800 + number)).collect();
+        scene.event(json!(many)).await;
+    }
+    scene.advance(Span::secs(2)).await;
+    let session = |agent: &str, number: usize| format!("\"Sesión \"\"{agent}\"\" {number}\"");
+    let hers = session("debug-1", 1);
+    // The newest are looked at; of what is older, what fits.
+    assert_eq!(offered(&fake, VICTOR, "session", ("id", "")).await.len(), 25);
+    assert_eq!(offered(&fake, ANA, "session", ("id", "")).await, [""; 0]);
+    for typed in ["debug", "SESIÓN \"debug", "debug-1\" 1"] {
+        assert_eq!(offered(&fake, ANA, "session", ("id", typed)).await, [hers.as_str()], "{typed}");
+    }
+    assert_eq!(offered(&fake, VICTOR, "session", ("id", "debug-1")).await, [hers]);
+    assert_eq!(offered(&fake, ANA, "session", ("id", "docs")).await, [""; 0]);
+    assert!(offered(&fake, VICTOR, "session", ("id", "Sesión \"docs-1\" 1")).await.len() > 1);
+    assert_eq!(offered(&fake, ANA, "task", ("id", "t_debug")).await, ["T_debug-1-1"]);
+    assert_eq!(offered(&fake, VICTOR, "task", ("id", "T_debug-1-1 · Ü")).await, ["T_debug-1-1"]);
+    assert_eq!(offered(&fake, VICTOR, "session", ("id", "docs-1\" 1000")).await, [session("docs-1", 1000)]);
     scene.finish(&[]).await;
 }
 

@@ -96,14 +96,33 @@ async fn a_task_is_told_when_it_begins_and_when_it_ends(db: Database) {
     report("task.created", json!({})).await;
     report("task.started", json!({})).await;
     report("step.started", json!({ "step": { "name": "Review", "index": 1, "of": 2 } })).await;
-    report("step.ended", json!({ "step": { "name": "Review", "index": 1, "of": 2 } })).await;
+    let fails =
+        json!({ "step": { "name": "Review", "index": 1, "of": 2 }, "error": { "type": "crash", "message": "no" } });
+    report("step.ended", fails).await;
     assert_eq!(post.to(ANA).len(), 1, "{:?}", subjects(&post.to(ANA)));
-    report("task.completed", json!({})).await;
+    report("task.completed", json!({ "message": "all done" })).await;
+    for (to, done, steps) in [(ANA, "✅ Task done.", "Steps"), (VICTOR, "✅ Tarea lista.", "Pasos")] {
+        let mails = post.to(to);
+        let told = subjects(&mails);
+        assert_eq!(told.len(), 2, "one end is one mail: {told:?}");
+        assert!(told[1].starts_with(done), "{told:?}");
+        let text = mails[1].text();
+        assert!(["T-7 Nightly", steps, "❌ Review", "all done"].iter().all(|wanted| text.contains(wanted)), "{text}");
+        for header in ["References", "In-Reply-To"] {
+            assert_eq!(mails[1].header(header), mails[0].header("Message-ID"), "{header}");
+        }
+    }
+    // Where a card can be changed it is, beside the notice.
+    let ana = scene.visitor("ana").await;
+    assert!(ana.card(&scene, "task_card").await.text().starts_with("✅ T-7 Nightly · completed"));
+    // It is opened again, and fails: two more mails, in the same thread.
+    report("task.started", json!({ "message": "once more" })).await;
+    report("task.failed", json!({})).await;
     let mails = post.to(ANA);
     let told = subjects(&mails);
-    assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[1..].iter().any(|subject| subject.starts_with("✅ T-7 Nightly · completed")), "{told:?}");
-    assert!(told[1..].iter().any(|subject| subject.starts_with("✅ Task done.")), "{told:?}");
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert!(told[2].contains("T-7 Nightly · running") && told[3].starts_with("❌ Task failed."), "{told:?}");
+    assert!(mails[1..].iter().all(|mail| mail.header("References") == mails[0].header("Message-ID")), "{told:?}");
     scene.finish(&[]).await;
 }
 

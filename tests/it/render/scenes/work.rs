@@ -25,6 +25,10 @@ pub fn happy_path() -> Vec<Scene> {
     scenes.push(said("task", &mut sim, "/task OSINT-12"));
     scenes.push(said("tasks", &mut sim, "/tasks"));
     scenes.push(said("status-quiet", &mut sim, "/status"));
+    for (step, error) in [("Plan", None), ("Reproduce", Some(json!({"type": "crash", "message": "no"})))] {
+        sim.event(json!({"type": "step.ended", "agent": {"id": "Coder", "name": "Coder"}, "task": {"id": "API-7", "title": "Endpoint"},
+            "step": {"name": step}, "error": error}));
+    }
     sim.event(json!({"type": "task.failed", "agent": {"id": "Coder", "name": "Coder"}, "task": {"id": "API-7", "title": "Endpoint"}, "message": "could not reproduce"}));
     scenes.push(seen("completion-failed", &sim));
     scenes
