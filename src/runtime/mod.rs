@@ -145,6 +145,12 @@ pub trait Intake: Send + Sync {
     /// When they could not be stored; then what they said must be asked for again.
     async fn take(&self, events: Vec<Event>) -> Result<(), NotStored>;
 
+    /// Stores what the runtime remembers and was asked for. It counts when it happened, and shows nobody at work.
+    ///
+    /// # Errors
+    /// As [`Intake::take`].
+    async fn recall(&self, events: Vec<Event>) -> Result<(), NotStored>;
+
     /// The runtime's identities of the questions that are open here.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Over it come the events of all its agents, and go our decisions and orders; after each new connection what happened
 //! meanwhile is asked for. Observed with 2026.9.6. It has no pause: a run is aborted, and told to go on later.
 
+pub mod account;
 mod approval;
 mod control;
 pub mod decode;
@@ -269,7 +270,10 @@ impl Runtime for OpenClaw {
         self.set_link(Some(Link { calls: sender, origin }));
         let linked = Linked(self);
         intake.connected().await;
-        let ended = self.converse(&mut socket, &mut calls, intake).await;
+        let ended = tokio::select! {
+            ended = self.converse(&mut socket, &mut calls, intake) => ended,
+            ended = self.account(intake) => ended,
+        };
         drop(linked);
         socket.close().await;
         ended

@@ -1,6 +1,6 @@
 //! After each new connection: what happened while there was none, asked for and told once.
 //!
-//! Everything has the identity under which it would have been heard live, so what was heard already counts no second
+//! What was spent meanwhile is accounted for later, when the connection stands. Everything has the identity under which it would have been heard live, so what was heard already counts no second
 //! time. Events that come meanwhile are taken before the list that they came before, which is newer than they are.
 
 use serde_json::{Value, json};
@@ -10,14 +10,11 @@ use super::socket::Socket;
 use super::wire::{Refusal, at};
 use super::{OpenClaw, approval};
 use crate::core::event::{AgentRef, Event, EventKind, Fault};
-use crate::core::time::{Span, Ts};
+use crate::core::time::Span;
 use crate::runtime::{Ended, Intake};
 
 /// Sessions that are looked at.
 const SESSIONS: usize = 200;
-/// Sessions whose newest messages are read for what they have used, and how many messages.
-const HISTORIES: usize = 50;
-const MESSAGES: usize = 100;
 /// What lies further back is not looked up.
 const BACK: Span = Span::hours(24);
 
@@ -82,7 +79,7 @@ impl OpenClaw {
         self.store(asked, intake).await
     }
 
-    /// Sessions as they stand, and what they have used.
+    /// Sessions as they stand.
     async fn sessions(&self, socket: &mut Socket, intake: &dyn Intake) -> Result<(), Ended> {
         let list =
             self.ask(socket, intake, "sessions.list", json!({ "limit": SESSIONS })).await?.unwrap_or_else(nothing);
@@ -98,24 +95,7 @@ impl OpenClaw {
                 }
             }
         });
-        self.store(states, intake).await?;
-        for row in rows.iter().take(HISTORIES) {
-            let Some(key) = row["key"].as_str() else { continue };
-            let params = json!({ "sessionKey": key, "limit": MESSAGES });
-            let history = self.ask(socket, intake, "chat.history", params).await?.unwrap_or_else(nothing);
-            self.store(self.used(row, &history, since), intake).await?;
-        }
-        Ok(())
-    }
-
-    /// What the messages of a session have used since some time.
-    fn used(&self, row: &Value, history: &Value, since: Ts) -> Vec<Event> {
-        let about = json!({ "sessionKey": row["key"], "agentId": row["agentId"] });
-        let messages = history["messages"].as_array().into_iter().flatten();
-        let recent = messages.filter(|message| at(&message["timestamp"]).is_some_and(|at| at >= since));
-        self.memory(|memory| {
-            recent.filter_map(|message| decode::usage(message, &about, memory)).filter_map(checked).collect()
-        })
+        self.store(states, intake).await
     }
 }
 

@@ -14,6 +14,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
+use super::accounts::{accounts, spent, transcript};
 use crate::scene::PATIENCE;
 use sereno::clock::within;
 use sereno::runtime::openclaw::wire::{Challenge, signed};
@@ -55,6 +56,10 @@ pub struct Memory {
     pub calls: Vec<(String, Value)>,
     pub sessions: BTreeMap<String, Value>,
     pub messages: BTreeMap<String, Vec<Value>>,
+    /// All that a session has ever said, also before it was begun anew or deleted.
+    pub transcripts: BTreeMap<String, Vec<Value>>,
+    /// How often sums are asked for before they are fresh.
+    pub stale: u32,
     pub approvals: BTreeMap<String, Value>,
     /// The next answer to this method is lost with the connection.
     pub lost: Option<String>,
@@ -93,6 +98,8 @@ impl Gateway {
             calls: Vec::new(),
             sessions: BTreeMap::new(),
             messages: BTreeMap::new(),
+            transcripts: BTreeMap::new(),
+            stale: 0,
             approvals: BTreeMap::new(),
             lost: None,
             refused: None,
@@ -211,20 +218,42 @@ impl Gateway {
 
     /// An answer of the model.
     pub fn answers(&self, key: &str, text: &str, cost: f64) {
+        self.answered(key, text, cost, NOW);
+    }
+
+    /// An answer that the model gave at about some time, in milliseconds.
+    pub fn answered(&self, key: &str, text: &str, cost: f64, time: i64) {
         let message = self.change(|memory| {
             memory.made += 1;
             let id = format!("message-{}", memory.made);
             let message = json!({
                 "role": "assistant", "content": [{ "type": "text", "text": text }], "provider": "fake", "model": "fake-1",
                 "usage": { "input": 1000, "output": 50, "cacheRead": 200, "cacheWrite": 0, "cost": { "total": cost } },
-                "timestamp": NOW, "__openclaw": { "id": id },
+                "timestamp": time + i64::from(memory.made), "__openclaw": { "id": id },
             });
             memory.messages.entry(key.to_owned()).or_default().push(message.clone());
+            memory.transcripts.entry(key.to_owned()).or_default().push(message.clone());
             message
         });
         let agent = key.split(':').nth(1).unwrap();
-        let payload = json!({ "sessionKey": key, "agentId": agent, "message": message, "messageId": message["__openclaw"]["id"] });
+        let payload = json!({
+            "sessionKey": key, "sessionId": transcript(key), "agentId": agent, "message": message,
+            "messageId": message["__openclaw"]["id"],
+        });
         self.tell("session.message", payload);
+    }
+
+    /// A session is begun anew: its transcript goes on, and what was said is not shown any more.
+    pub fn resets(&self, key: &str) {
+        self.change(|memory| memory.messages.insert(key.to_owned(), Vec::new()));
+    }
+
+    /// A session is deleted: only its accounts are left.
+    pub fn deletes(&self, key: &str) {
+        self.change(|memory| {
+            memory.sessions.remove(key);
+            memory.messages.remove(key);
+        });
     }
 
     /// A run ends well.
@@ -452,14 +481,27 @@ impl Gateway {
                 Ok(self.decides(id, params["decision"].as_str().unwrap(), "sereno"))
             }
             "chat.history" => {
-                strict(params, &["sessionKey", "limit"])?;
+                strict(params, &["sessionKey", "limit", "offset"])?;
                 Ok(self.look(|memory| {
                     let aborted = memory.sessions.get(&key).map(|row| row["abortedLastRun"].clone());
+                    let all = memory.messages.get(&key).cloned().unwrap_or_default();
+                    let number = |name: &str| usize::try_from(params[name].as_u64().unwrap_or(0)).unwrap();
+                    let end = all.len().saturating_sub(number("offset"));
+                    let start = end.saturating_sub(number("limit"));
                     json!({
-                        "messages": memory.messages.get(&key).cloned().unwrap_or_default(),
+                        "messages": all[start..end], "sessionId": transcript(&key),
+                        "nextOffset": (start > 0).then(|| all.len() - start),
                         "pendingInputs": { "items": [] }, "sessionInfo": { "abortedLastRun": aborted },
                     })
                 }))
+            }
+            "sessions.usage" => {
+                strict(params, &["agentScope", "mode", "startDate", "endDate", "limit"])?;
+                Ok(self.change(spent))
+            }
+            "sessions.usage.timeseries" => {
+                strict(params, &["key", "agentId"])?;
+                Ok(self.look(|memory| accounts(memory, &key)))
             }
             "chat.abort" => {
                 strict(params, &["sessionKey"])?;

@@ -3,9 +3,11 @@
 pub mod device;
 pub mod fake;
 
+mod accounts;
 mod approvals;
 mod connection;
 mod control;
 mod frames;
+mod money;
 mod recordings;
 mod scene;

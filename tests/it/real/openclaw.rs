@@ -287,12 +287,19 @@ async fn questions_of_the_real_gateway_are_decided_by_whoever_is_first() {
     shows(&sereno, "/agents", "⏹ main").await;
     orders(&sereno, "/kill claw/other yes").await;
     shows(&sereno, "/agents", "⏹ other").await;
+    let spent = |total: &Value| (total["tokens"].clone(), total["cost"].clone());
+    let before = spent(&sereno.say("abel", "/cost").await["content"]["total"]);
     sereno.end();
     knows_our_device(&gateway).await;
 
     // Another sereno at the same gateway, which waits for nobody.
     let sereno = Sereno::start(&format!("{}{ROOT}[approvals]\ntimeout = \"5s\"\n", runtime(&gateway)));
     sereno.shows("/agents", "other").await;
+    until(RUN, "it knows what was spent before it came", async || {
+        let total = sereno.say("abel", "/cost").await["content"]["total"].clone();
+        (spent(&total) == before).then_some(())
+    })
+    .await;
     begin(&sereno, "RUN:touch expired").await;
     let code = sereno.question().await;
     shows(&sereno, &format!("/why {code}"), "nobody decided in time").await;
