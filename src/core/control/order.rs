@@ -211,4 +211,11 @@ pub enum ControlResult {
         /// What went wrong.
         error: String,
     },
+    /// A decision came too late: somebody there was first, and what they decided holds.
+    Overruled {
+        /// `approved`, `denied` or `expired`; otherwise the question was taken back.
+        outcome: String,
+        /// Who, as far as is known. Hostile.
+        by: Option<String>,
+    },
 }

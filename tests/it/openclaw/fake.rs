@@ -61,6 +61,8 @@ pub struct Memory {
     /// How often sums are asked for before they are fresh.
     pub stale: u32,
     pub approvals: BTreeMap<String, Value>,
+    /// Questions that words answer.
+    pub questions: BTreeMap<String, Value>,
     /// The next answer to this method is lost with the connection.
     pub lost: Option<String>,
     /// A method that is refused, and why.
@@ -101,6 +103,7 @@ impl Gateway {
             transcripts: BTreeMap::new(),
             stale: 0,
             approvals: BTreeMap::new(),
+            questions: BTreeMap::new(),
             lost: None,
             refused: None,
             keys: BTreeSet::new(),
@@ -321,17 +324,36 @@ impl Gateway {
 
     /// An agent asks whether a command may run.
     pub fn asks(&self, key: &str, run: &str, id: &str, command: &str, lives: i64) {
+        self.asks_for(key, run, id, command, lives, &["allow-once", "deny"]);
+    }
+
+    /// The same, with what may be decided.
+    pub fn asks_for(&self, key: &str, run: &str, id: &str, command: &str, lives: i64, allowed: &[&str]) {
         let agent = key.split(':').nth(1).unwrap();
         let asked = json!({
             "id": id, "approvalKind": "exec", "status": "pending", "createdAtMs": NOW, "expiresAtMs": NOW + lives,
             "request": {
                 "command": command, "cwd": "/srv/claw", "host": "gateway", "agentId": agent, "sessionKey": key, "runId": run,
-                "toolCallId": format!("call-{id}"), "allowedDecisions": ["allow-once", "deny"], "systemRunPlan": null,
+                "toolCallId": format!("call-{id}"), "allowedDecisions": allowed, "systemRunPlan": null,
             },
         });
         self.change(|memory| memory.approvals.insert(id.to_owned(), asked.clone()));
         self.of_run(key, run, "tool", json!({ "phase": "start", "name": "exec", "toolCallId": format!("call-{id}"), "args": { "command": command } }));
         self.tell("exec.approval.requested", asked);
+    }
+
+    /// A plugin asks.
+    pub fn plugin_asks(&self, id: &str, title: &str) {
+        let asked = json!({
+            "id": id, "approvalKind": "plugin", "status": "pending", "createdAtMs": NOW, "expiresAtMs": NOW + 600_000,
+            "request": {
+                "title": title, "description": "It cannot be undone.", "severity": "warning", "pluginId": "mailer",
+                "toolName": "send_mail", "agentId": "main", "sessionKey": "agent:main:main",
+                "allowedDecisions": ["allow-once", "deny"],
+            },
+        });
+        self.change(|memory| memory.approvals.insert(id.to_owned(), asked.clone()));
+        self.tell("plugin.approval.requested", asked);
     }
 
     /// Somebody decides, if nobody has.
@@ -360,7 +382,8 @@ impl Gateway {
         });
         let payload =
             json!({ "id": id, "decision": decision, "resolvedBy": by, "ts": NOW + 5, "request": asked["request"] });
-        self.tell("exec.approval.resolved", payload);
+        let kind = if id.starts_with("plugin:") { "plugin" } else { "exec" };
+        self.tell(&format!("{kind}.approval.resolved"), payload);
     }
 
     async fn talk(&self, socket: &mut Socket) -> Option<()> {
@@ -460,12 +483,27 @@ impl Gateway {
                 strict(params, &["limit"])?;
                 Ok(self.look(|memory| json!({ "sessions": memory.sessions.values().collect::<Vec<_>>() })))
             }
-            "exec.approval.list" => {
-                let open =
-                    |memory: &Memory| memory.approvals.values().filter(|a| a["status"] == "pending").cloned().collect();
+            "exec.approval.list" | "plugin.approval.list" => {
+                let kind = method.split('.').next().unwrap();
+                let is_open = |asked: &&Value| asked["status"] == "pending" && asked["approvalKind"] == kind;
+                let open = |memory: &Memory| memory.approvals.values().filter(is_open).cloned().collect();
                 Ok(Value::Array(self.look(open)))
             }
-            "plugin.approval.list" => Ok(json!([])),
+            "question.list" => {
+                strict(params, &[])?;
+                let open = |asked: &&Value| asked["status"] == "pending";
+                Ok(self
+                    .look(|memory| json!({ "questions": memory.questions.values().filter(open).collect::<Vec<_>>() })))
+            }
+            "question.get" => {
+                strict(params, &["id"])?;
+                let asked = self.look(|memory| memory.questions.get(params["id"].as_str().unwrap()).cloned());
+                asked.map(|asked| json!({ "question": asked })).ok_or_else(|| over("QUESTION_NOT_FOUND"))
+            }
+            "question.resolve" => {
+                strict(params, &["id", "answers", "cancel", "resolvedBy"])?;
+                self.answered_by(params)
+            }
             "approval.get" => {
                 strict(params, &["id"])?;
                 let id = params["id"].as_str().unwrap();
@@ -521,6 +559,39 @@ impl Gateway {
         }
     }
 
+    /// An agent asks something that words answer, as one or more questions.
+    pub fn wonders(&self, key: &str, id: &str, questions: Value) {
+        let agent = key.split(':').nth(1).unwrap();
+        let asked = json!({
+            "id": id, "questions": questions, "agentId": agent, "sessionKey": key, "runId": "run-1", "createdAtMs": NOW,
+            "expiresAtMs": NOW + 900_000, "status": "pending",
+        });
+        self.change(|memory| memory.questions.insert(id.to_owned(), asked.clone()));
+        self.tell("question.requested", asked);
+    }
+
+    /// Somebody answers, or declines to.
+    pub fn answered_by(&self, params: &Value) -> Result<Value, Value> {
+        let id = params["id"].as_str().unwrap();
+        let said = self.change(|memory| {
+            let asked = memory.questions.get_mut(id).ok_or_else(|| over("QUESTION_NOT_FOUND"))?;
+            if asked["status"] != "pending" {
+                return Err(over("QUESTION_ALREADY_TERMINAL"));
+            }
+            let answered = params["cancel"] != true;
+            asked["status"] = json!(if answered { "answered" } else { "cancelled" });
+            asked["answers"] = params["answers"].clone();
+            asked["resolvedBy"] = params["resolvedBy"].clone();
+            let mut said = json!({ "id": id, "status": asked["status"] });
+            if answered {
+                said["answers"] = params["answers"].clone();
+            }
+            Ok(said)
+        })?;
+        self.tell("question.resolved", said.clone());
+        Ok(json!({ "status": said["status"] }))
+    }
+
     /// Somebody says something in a session: a run begins, once for each key.
     fn hears(&self, key: &str, params: &Value) -> Value {
         let run = params["idempotencyKey"].as_str().unwrap().to_owned();
@@ -573,6 +644,11 @@ fn strict(params: &Value, known: &[&str]) -> Result<(), Value> {
         }
         None => Ok(()),
     }
+}
+
+/// Why a question is not answered.
+fn over(reason: &str) -> Value {
+    json!({ "code": "INVALID_REQUEST", "message": "question is over", "details": { "reason": reason } })
 }
 
 fn not_found() -> Value {

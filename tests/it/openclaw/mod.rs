@@ -10,4 +10,5 @@ mod control;
 mod frames;
 mod money;
 mod recordings;
+mod replicas;
 mod scene;
