@@ -34,6 +34,11 @@ const MAX_OPEN: u32 = 10;
 const RESULT_WITHIN: Span = Span::hours(2);
 
 impl World {
+    /// What an agent has asked last that words answer.
+    pub fn worded_question(&self, agent: Ix<Agent>) -> Option<&Approval> {
+        self.approvals.values().rev().find(|a| a.agent == agent && a.is_pending() && a.is_worded())
+    }
+
     /// The session that holds a grant.
     pub fn holder_of(&self, grant: u64) -> Option<Ix<Session>> {
         let holder = self.sessions.iter().find(|(_, s)| s.grants.iter().any(|g| g.number == grant));
@@ -170,14 +175,16 @@ impl Fold<'_> {
         };
         let (card, why) = self.tell(draft, &labels, Audience::Deciders);
         let at = self.at;
+        let handle = self.w.agents.get(agent).map(|agent| self.w.agent_handle(agent)).unwrap_or_default();
         if let Some(approval) = self.w.approvals.get_mut(&number) {
-            let code = approval.code.clone();
+            let reply =
+                if approval.is_worded() { format!("tell {handle}") } else { format!("deny {} why:", approval.code) };
             approval.card = Some(card);
             for reason in why {
                 approval.trail.push(at, reason);
             }
             if let Some(card) = self.w.cards.get_mut(&card) {
-                card.reply_command = Some(format!("deny {code} why:"));
+                card.reply_command = Some(reply);
             }
         }
         self.out.changed.agent(agent);
@@ -280,7 +287,8 @@ impl Fold<'_> {
         let words = text::clip(&said.unwrap_or_default(), 200);
         let (state, reason) = if elsewhere { elsewhere_decided(&words) } else { taken_back(&words) };
         let Some(number) = number.filter(|number| self.stands_otherwise(*number, state)) else { return };
-        let by = ask.by.as_ref().map(|by| text::clip(by, 100));
+        let answer = ask.outcome.as_ref().and(reported.event.message.as_ref());
+        let by = ask.by.as_ref().or(answer).map(|by| text::clip(by, 100));
         let mut decided = self.nobody_decided(by.or(Some(words)).filter(|w| !w.is_empty()));
         decided.via = elsewhere.then(|| reported.runtime.clone());
         self.overrule(number);

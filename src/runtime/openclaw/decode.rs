@@ -6,9 +6,9 @@
 
 use serde_json::Value;
 
-use super::approval;
 use super::memory::Memory;
 use super::wire::{Frame, at};
+use super::{approval, question};
 use crate::core::digest::{self, Digest};
 use crate::core::event::{AgentRef, Author, Event, EventKind, Fault, MAX_ID, SessionRef, ToolCall, Usage};
 use crate::core::money::Micros;
@@ -58,6 +58,8 @@ pub fn events(frame: &Frame, memory: &mut Memory, connection: &str) -> Vec<Event
         }
         "exec.approval.requested" | "plugin.approval.requested" => approval::requested(about, memory),
         "exec.approval.resolved" | "plugin.approval.resolved" => approval::resolved(about, memory),
+        "question.requested" => question::requested(about, memory),
+        "question.resolved" => question::ended(about, None).into_iter().collect(),
         "cron" => cron(about),
         "task" => task(about),
         name if LEFT_OUT.contains(&name) => Vec::new(),

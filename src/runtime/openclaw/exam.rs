@@ -8,10 +8,11 @@ use crate::exam::{Exam, Finding};
 use crate::runtime::{Ended, Kept};
 
 /// What is needed for what, and the scope that brings it.
-const NEEDED: [(&str, &str); 3] = [
+const NEEDED: [(&str, &str); 4] = [
     ("operator.read", "its agents are seen"),
     ("operator.write", "agents are told, stopped and begun"),
     ("operator.approvals", "questions are decided"),
+    ("operator.questions", "questions that words answer are seen and answered"),
 ];
 
 /// Connects once as [`Runtime::listen`](crate::runtime::Runtime::listen) does, and says what came of it.

@@ -10,6 +10,7 @@ pub mod decode;
 mod exam;
 mod identity;
 pub mod memory;
+pub mod question;
 mod reconcile;
 mod socket;
 pub mod wire;

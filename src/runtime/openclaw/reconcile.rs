@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::decode::{self, checked, end_id, event, words};
 use super::socket::Socket;
 use super::wire::{Refusal, at};
-use super::{OpenClaw, approval};
+use super::{OpenClaw, approval, question};
 use crate::core::event::{AgentRef, Event, EventKind, Fault};
 use crate::core::time::Span;
 use crate::runtime::{Ended, Intake};
@@ -25,6 +25,7 @@ impl OpenClaw {
         let agents = self.ask(socket, intake, "agents.list", json!({})).await?.unwrap_or_else(nothing);
         self.store(agents["agents"].as_array().into_iter().flatten().filter_map(agent).collect(), intake).await?;
         self.questions(socket, intake).await?;
+        self.worded_questions(socket, intake).await?;
         self.sessions(socket, intake).await
     }
 
@@ -58,7 +59,7 @@ impl OpenClaw {
         }
         let known = |id: &String| open.iter().any(|asked| asked["id"] == id.as_str());
         let here = intake.open_questions().await?;
-        for id in here.into_iter().filter(|id| !known(id)) {
+        for id in here.into_iter().filter(|id| !known(id) && question::id_of(id).is_none()) {
             let said = self.ask(socket, intake, "approval.get", json!({ "id": id })).await?;
             let ended = match &said {
                 Ok(answer) => {
@@ -75,6 +76,32 @@ impl OpenClaw {
         }
         let asked = self.memory(|memory| {
             open.iter().flat_map(|asked| approval::requested(asked, memory)).filter_map(checked).collect()
+        });
+        self.store(asked, intake).await
+    }
+
+    /// The same of questions that words answer. A gateway that was started anew remembers none.
+    async fn worded_questions(&self, socket: &mut Socket, intake: &dyn Intake) -> Result<(), Ended> {
+        let list = match self.ask(socket, intake, "question.list", json!({})).await? {
+            Ok(list) => list,
+            Err(refusal) => {
+                without(refusal);
+                return Ok(());
+            }
+        };
+        let open: Vec<&Value> = list["questions"].as_array().into_iter().flatten().collect();
+        for here in intake.open_questions().await? {
+            let Some(id) = question::id_of(&here).filter(|id| !open.iter().any(|asked| asked["id"] == *id)) else {
+                continue;
+            };
+            let ended = match self.ask(socket, intake, "question.get", json!({ "id": id })).await? {
+                Ok(answer) => question::ended(&answer["question"], None),
+                Err(_) => question::ended(&json!({ "id": id, "status": "cancelled" }), None),
+            };
+            self.store(ended.into_iter().filter_map(checked).collect(), intake).await?;
+        }
+        let asked = self.memory(|memory| {
+            open.iter().flat_map(|asked| question::requested(asked, memory)).filter_map(checked).collect()
         });
         self.store(asked, intake).await
     }

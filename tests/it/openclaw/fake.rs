@@ -489,21 +489,7 @@ impl Gateway {
                 let open = |memory: &Memory| memory.approvals.values().filter(is_open).cloned().collect();
                 Ok(Value::Array(self.look(open)))
             }
-            "question.list" => {
-                strict(params, &[])?;
-                let open = |asked: &&Value| asked["status"] == "pending";
-                Ok(self
-                    .look(|memory| json!({ "questions": memory.questions.values().filter(open).collect::<Vec<_>>() })))
-            }
-            "question.get" => {
-                strict(params, &["id"])?;
-                let asked = self.look(|memory| memory.questions.get(params["id"].as_str().unwrap()).cloned());
-                asked.map(|asked| json!({ "question": asked })).ok_or_else(|| over("QUESTION_NOT_FOUND"))
-            }
-            "question.resolve" => {
-                strict(params, &["id", "answers", "cancel", "resolvedBy"])?;
-                self.answered_by(params)
-            }
+            "question.list" | "question.get" | "question.resolve" => self.of_questions(method, params),
             "approval.get" => {
                 strict(params, &["id"])?;
                 let id = params["id"].as_str().unwrap();
@@ -590,6 +576,27 @@ impl Gateway {
         })?;
         self.tell("question.resolved", said.clone());
         Ok(json!({ "status": said["status"] }))
+    }
+
+    /// Questions that words answer.
+    fn of_questions(&self, method: &str, params: &Value) -> Result<Value, Value> {
+        match method {
+            "question.list" => {
+                strict(params, &[])?;
+                let open = |asked: &&Value| asked["status"] == "pending";
+                Ok(self
+                    .look(|memory| json!({ "questions": memory.questions.values().filter(open).collect::<Vec<_>>() })))
+            }
+            "question.get" => {
+                strict(params, &["id"])?;
+                let asked = self.look(|memory| memory.questions.get(params["id"].as_str().unwrap()).cloned());
+                asked.map(|asked| json!({ "question": asked })).ok_or_else(|| over("QUESTION_NOT_FOUND"))
+            }
+            _ => {
+                strict(params, &["id", "answers", "cancel", "resolvedBy"])?;
+                self.answered_by(params)
+            }
+        }
     }
 
     /// Somebody says something in a session: a run begins, once for each key.

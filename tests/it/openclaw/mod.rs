@@ -9,6 +9,7 @@ mod connection;
 mod control;
 mod frames;
 mod money;
+mod questions;
 mod recordings;
 mod replicas;
 mod scene;
