@@ -151,23 +151,12 @@ struct Held<'a> {
 impl Intake for Held<'_> {
     #[tracing::instrument(name = "listen", level = "debug", skip_all, fields(runtime = self.name))]
     async fn take(&self, events: Vec<Event>) -> Result<(), NotStored> {
-        let now: Ts = self.listener.sources.now();
-        let (ours, others): (Vec<Event>, Vec<Event>) =
-            events.into_iter().partition(|event| self.runtime.may_speak_for(event));
-        self.refused("scope", others.len());
-        if ours.is_empty() {
-            return Ok(());
-        }
-        let source = format!("runtime:{}", self.name);
-        let inputs = ours.into_iter().map(|event| {
-            let (key, reported) = (event.id.clone(), Reported::new(self.name, now, event));
-            NewInput::keyed(source.clone(), key, Body::Event(Box::new(reported)))
-        });
-        let appended = self.listener.log.append_patiently(inputs.collect()).await;
-        let appended = appended.map_err(|error| NotStored(error.to_string()))?;
-        let reasons = appended.iter().filter_map(|appended| Some(&appended.reply.as_ref()?.reason));
-        self.refused("no_room", reasons.filter(|reason| matches!(reason, Reason::NoRoom { .. })).count());
-        Ok(())
+        self.append(events, |reported| reported).await
+    }
+
+    #[tracing::instrument(name = "listen", level = "debug", skip_all, fields(runtime = self.name))]
+    async fn recall(&self, events: Vec<Event>) -> Result<(), NotStored> {
+        self.append(events, Reported::recalled).await
     }
 
     async fn open_questions(&self) -> Result<Vec<String>, NotStored> {
@@ -211,6 +200,27 @@ impl Intake for Held<'_> {
 }
 
 impl Held<'_> {
+    /// Appends events, each once.
+    async fn append(&self, events: Vec<Event>, heard: impl Fn(Reported) -> Reported) -> Result<(), NotStored> {
+        let now: Ts = self.listener.sources.now();
+        let (ours, others): (Vec<Event>, Vec<Event>) =
+            events.into_iter().partition(|event| self.runtime.may_speak_for(event));
+        self.refused("scope", others.len());
+        if ours.is_empty() {
+            return Ok(());
+        }
+        let source = format!("runtime:{}", self.name);
+        let inputs = ours.into_iter().map(|event| {
+            let (key, reported) = (event.id.clone(), heard(Reported::new(self.name, now, event)));
+            NewInput::keyed(source.clone(), key, Body::Event(Box::new(reported)))
+        });
+        let appended = self.listener.log.append_patiently(inputs.collect()).await;
+        let appended = appended.map_err(|error| NotStored(error.to_string()))?;
+        let reasons = appended.iter().filter_map(|appended| Some(&appended.reply.as_ref()?.reason));
+        self.refused("no_room", reasons.filter(|reason| matches!(reason, Reason::NoRoom { .. })).count());
+        Ok(())
+    }
+
     fn refused(&self, reason: &'static str, count: usize) {
         if count > 0 {
             let source = self.name.to_owned();

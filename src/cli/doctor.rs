@@ -19,7 +19,7 @@ use crate::engine::DiskLevel;
 use crate::exam::{Finding, Grade, ahead};
 use crate::listener::secret_key;
 use crate::outgoing;
-use crate::runtime::{DEVICE, Runtime};
+use crate::runtime::{Kept, Runtime};
 use crate::store::{Store, folder_of, sqlite_path};
 
 /// Who does not answer in this time is not there.
@@ -248,15 +248,18 @@ async fn runtimes(config: &Config, report: &mut Report) -> Done {
 
 /// What a look at a runtime shows that has to be called, as the device that the store knows.
 pub(super) async fn examined(config: &Config, name: &str, runtime: &dyn Runtime) -> Vec<Finding> {
-    let mut device = None;
+    let mut kept = Kept::new();
     if let Ok(url) = config.store_url()
         && sqlite_path(&url).is_none_or(|path| path.exists())
         && let Ok(store) = Store::open_reader(&url).await
     {
-        device = store.meta(&secret_key(name, DEVICE)).await.ok().flatten();
+        for secret in runtime.secrets() {
+            let found = store.meta(&secret_key(name, secret)).await.ok().flatten();
+            kept.extend(found.map(|found| (*secret, found)));
+        }
         store.close().await;
     }
-    runtime.examine(device).await.findings
+    runtime.examine(&kept).await.findings
 }
 
 fn of_clock(worst: Option<Span>) -> Finding {

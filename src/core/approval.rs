@@ -34,6 +34,11 @@ const MAX_OPEN: u32 = 10;
 const RESULT_WITHIN: Span = Span::hours(2);
 
 impl World {
+    /// What an agent has asked last that words answer.
+    pub fn worded_question(&self, agent: Ix<Agent>) -> Option<&Approval> {
+        self.approvals.values().rev().find(|a| a.agent == agent && a.is_pending() && a.is_worded())
+    }
+
     /// The session that holds a grant.
     pub fn holder_of(&self, grant: u64) -> Option<Ix<Session>> {
         let holder = self.sessions.iter().find(|(_, s)| s.grants.iter().any(|g| g.number == grant));
@@ -170,14 +175,16 @@ impl Fold<'_> {
         };
         let (card, why) = self.tell(draft, &labels, Audience::Deciders);
         let at = self.at;
+        let handle = self.w.agents.get(agent).map(|agent| self.w.agent_handle(agent)).unwrap_or_default();
         if let Some(approval) = self.w.approvals.get_mut(&number) {
-            let code = approval.code.clone();
+            let reply =
+                if approval.is_worded() { format!("tell {handle}") } else { format!("deny {} why:", approval.code) };
             approval.card = Some(card);
             for reason in why {
                 approval.trail.push(at, reason);
             }
             if let Some(card) = self.w.cards.get_mut(&card) {
-                card.reply_command = Some(format!("deny {code} why:"));
+                card.reply_command = Some(reply);
             }
         }
         self.out.changed.agent(agent);
@@ -278,20 +285,25 @@ impl Fold<'_> {
         let number = self.w.index.approvals.get(&key).copied();
         let said = ask.outcome.clone().or_else(|| reported.event.message.clone());
         let words = text::clip(&said.unwrap_or_default(), 200);
-        let (state, reason) = if elsewhere {
-            let approved = matches!(words.as_str(), "approved" | "allow" | "allowed" | "accept" | "accepted");
-            match words.as_str() {
-                _ if approved => (ApprovalState::Approved, Reason::ResolvedElsewhere { outcome: words.clone() }),
-                Ask::EXPIRED => (ApprovalState::Expired, Reason::Expired),
-                _ => (ApprovalState::Denied, Reason::ResolvedElsewhere { outcome: words.clone() }),
-            }
-        } else {
-            (ApprovalState::Cancelled, Reason::Withdrawn { why: words.clone() })
-        };
+        let (state, reason) = if elsewhere { elsewhere_decided(&words) } else { taken_back(&words) };
         let Some(number) = number.filter(|number| self.stands_otherwise(*number, state)) else { return };
-        let by = ask.by.as_ref().map(|by| text::clip(by, 100));
+        let answer = ask.outcome.as_ref().and(reported.event.message.as_ref());
+        let by = ask.by.as_ref().or(answer).map(|by| text::clip(by, 100));
         let mut decided = self.nobody_decided(by.or(Some(words)).filter(|w| !w.is_empty()));
         decided.via = elsewhere.then(|| reported.runtime.clone());
+        self.overrule(number);
+        self.finish(number, state, decided, reason);
+    }
+
+    /// The runtime says, when it is told of our decision, that somebody there was first.
+    pub(super) fn overruled(&mut self, number: u64, said: &str, by: Option<&str>) {
+        let is_decision = matches!(said, Ask::APPROVED | Ask::DENIED | Ask::EXPIRED);
+        let (state, reason) = if is_decision { elsewhere_decided(said) } else { taken_back(said) };
+        if !self.stands_otherwise(number, state) {
+            return;
+        }
+        let mut decided = self.nobody_decided(by.or(Some(said)).map(|by| text::clip(by, 100)));
+        decided.via = self.w.approvals.get(&number).filter(|_| is_decision).map(|a| a.runtime.clone());
         self.overrule(number);
         self.finish(number, state, decided, reason);
     }
@@ -430,6 +442,21 @@ impl Fold<'_> {
             self.redraw_approval(number);
         }
     }
+}
+
+/// How a question stands that somebody has decided where its agent runs.
+fn elsewhere_decided(words: &str) -> (ApprovalState, Reason) {
+    let reason = Reason::ResolvedElsewhere { outcome: words.to_owned() };
+    match words {
+        Ask::APPROVED | "allow" | "allowed" | "accept" | "accepted" => (ApprovalState::Approved, reason),
+        Ask::EXPIRED => (ApprovalState::Expired, Reason::Expired),
+        _ => (ApprovalState::Denied, reason),
+    }
+}
+
+/// How a question stands that nobody waits for any more.
+fn taken_back(why: &str) -> (ApprovalState, Reason) {
+    (ApprovalState::Cancelled, Reason::Withdrawn { why: why.to_owned() })
 }
 
 /// Length of everything on the card that others have written, in UTF-16 units: none of it may push the

@@ -176,6 +176,13 @@ impl Fold<'_> {
             ControlResult::Failed { error } => {
                 self.end_control(&outcome.id, ControlState::Failed, RowState::Dropped, error);
             }
+            ControlResult::Overruled { outcome: said, by } => {
+                let approval = self.w.controls.get(&outcome.id).and_then(|control| control.approval);
+                self.end_control(&outcome.id, ControlState::Failed, RowState::Dropped, receipt::DECIDED_THERE);
+                if let Some(number) = approval {
+                    self.overruled(number, said, by.as_deref());
+                }
+            }
         }
     }
 

@@ -240,7 +240,8 @@ pub struct Ask {
     /// Who resolved it there. Hostile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// What the runtime lets be decided: `once`, `always`, `deny`. Empty when it takes every decision.
+    /// What the runtime lets be decided: `once`, `always`, `deny`; `answer` where words answer it, and nothing would run.
+    /// Empty when it takes every decision.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<String>,
 }
@@ -248,6 +249,8 @@ pub struct Ask {
 impl Ask {
     /// The word for a no among the decisions that a runtime takes.
     pub const DENY: &'static str = "deny";
+    /// The word for words that answer it.
+    pub const ANSWER: &'static str = "answer";
     /// How a runtime says that somebody there allowed it.
     pub const APPROVED: &'static str = "approved";
     /// How it says that somebody there refused it.

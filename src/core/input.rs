@@ -102,6 +102,9 @@ pub struct Reported {
     /// The agent waits for an answer at this point of its work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Point>,
+    /// The runtime was asked for it afterwards: its time is believed, and nobody works because of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recalled: bool,
     /// The event.
     pub event: Event,
 }

@@ -17,6 +17,8 @@ use super::world::{Agent, Scope, Session, Task};
 
 /// How far the clock of a runtime may be behind the time of receipt before windows stop believing it.
 const LATE: Span = Span::mins(10);
+/// The same of a runtime that was asked for what it remembers: as long as costs are kept apart by their time.
+const RECALLED: Span = Span::days(7);
 
 /// What an event is about, looked up or made.
 #[derive(Clone, Copy)]
@@ -28,6 +30,8 @@ struct About {
     time: Ts,
     /// The same, as far as windows believe it.
     when: Ts,
+    /// It was asked for afterwards.
+    recalled: bool,
 }
 
 impl About {
@@ -119,7 +123,8 @@ impl Fold<'_> {
     fn about(&mut self, reported: &Reported) -> About {
         let event = &reported.event;
         let time = event.time.unwrap_or(reported.received);
-        let when = time.max(reported.received.minus(LATE)).min(self.at);
+        let behind = if reported.recalled { RECALLED } else { LATE };
+        let when = time.max(reported.received.minus(behind)).min(self.at);
         let session = event.session.as_ref().and_then(|said| self.w.session(&reported.runtime, &said.id));
         let agent = self.agent_for(reported, session);
         let session = match (&event.session, agent) {
@@ -129,7 +134,7 @@ impl Fold<'_> {
             _ => None,
         };
         let task = self.task_for(event, agent, session, time);
-        let about = About { agent, session, task, time, when };
+        let about = About { agent, session, task, time, when, recalled: reported.recalled };
         self.link(&about, event);
         about
     }
@@ -214,15 +219,18 @@ impl Fold<'_> {
                     }
                 }
             }
-            if event.model.is_some() {
+            // What is recalled may be older than what is known.
+            if event.model.is_some() && !(about.recalled && session.model.is_some()) {
                 session.model.clone_from(&event.model);
             }
-            if let Some(agent) = about.agent {
+            if let Some(agent) = about.agent.filter(|agent| !about.recalled || self.w.agents[*agent].session.is_none())
+            {
                 self.w.agents[agent].session = Some(ix);
             }
         }
         if let Some(agent) = about.agent
             && event.model.is_some()
+            && !(about.recalled && self.w.agents[agent].model.is_some())
         {
             self.w.agents[agent].model.clone_from(&event.model);
         }
@@ -294,7 +302,14 @@ fn is_timeout(fault: &Fault) -> bool {
 impl Reported {
     /// An event as intake received it, of an agent that does not stand at a gate.
     pub fn new(runtime: &str, received: Ts, event: Event) -> Self {
-        Self { runtime: runtime.to_owned(), received, gate: None, event }
+        Self { runtime: runtime.to_owned(), received, gate: None, recalled: false, event }
+    }
+
+    /// The same, of what the runtime remembers and was asked for.
+    #[must_use]
+    pub const fn recalled(mut self) -> Self {
+        self.recalled = true;
+        self
     }
 
     /// The same, of an agent that waits for an answer at `point`.

@@ -17,6 +17,8 @@ pub mod secret;
 pub mod signature;
 pub mod telemetry;
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -32,8 +34,8 @@ use crate::exam::Exam;
 use hold::{For, Held};
 use telemetry::{Export, Told};
 
-/// The secret from which the device is made that we are to a runtime on another machine; see [`Intake::secret`].
-pub const DEVICE: &str = "device";
+/// Secrets of a runtime that the store keeps, by name.
+pub type Kept = HashMap<&'static str, String>;
 
 /// A request as it came in, body unread by anybody.
 pub struct Inbound<'a> {
@@ -144,6 +146,12 @@ pub trait Intake: Send + Sync {
     /// # Errors
     /// When they could not be stored; then what they said must be asked for again.
     async fn take(&self, events: Vec<Event>) -> Result<(), NotStored>;
+
+    /// Stores what the runtime remembers and was asked for. It counts when it happened, and shows nobody at work.
+    ///
+    /// # Errors
+    /// As [`Intake::take`].
+    async fn recall(&self, events: Vec<Event>) -> Result<(), NotStored>;
 
     /// The runtime's identities of the questions that are open here.
     ///
@@ -275,6 +283,11 @@ pub trait Runtime: Send + Sync {
         false
     }
 
+    /// The names of the secrets of its own with which it is called; see [`Intake::secret`].
+    fn secrets(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Holds a connection to the runtime and hands over what comes, until the connection ends. Whoever calls waits a
     /// while and calls again, as far as the reason lets it.
     async fn listen(&self, intake: &dyn Intake) -> Ended {
@@ -282,9 +295,10 @@ pub trait Runtime: Send + Sync {
         Ended::broke("this runtime holds no connection")
     }
 
-    /// Looks at what the runtime says of us, and changes nothing. `secret` finds what the store keeps for it.
-    async fn examine(&self, secret: Option<String>) -> Exam {
-        drop(secret);
+    /// Looks at what the runtime says of us, and changes nothing but what it does itself when somebody connects. `kept`
+    /// is what the store keeps of [`Runtime::secrets`].
+    async fn examine(&self, kept: &Kept) -> Exam {
+        let _ = kept;
         Exam::default()
     }
 

@@ -187,6 +187,11 @@ impl Approval {
         }
     }
 
+    /// Whether words answer it, and nothing would run.
+    pub fn is_worded(&self) -> bool {
+        self.decisions.iter().any(|word| word == Ask::ANSWER)
+    }
+
     /// Whether it waits for a decision.
     pub const fn is_pending(&self) -> bool {
         matches!(self.state, ApprovalState::Pending)

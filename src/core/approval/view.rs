@@ -15,6 +15,7 @@ impl World {
         ApprovalView {
             code: approval.code.clone(),
             state: approval.state.as_str().to_owned(),
+            asks: approval.is_worded(),
             who: agent.map(|a| self.who(a)).unwrap_or_default(),
             tool: approval.action.tool.clone(),
             hidden: text::has_hidden(&whole),
@@ -72,6 +73,15 @@ impl World {
         let deny = format!("deny {code} digest:{digest}");
         let approve = format!("approve {code} digest:{digest}");
         let mut buttons = vec![Button::new("show", format!("show {code}"), ButtonStyle::Plain).shown(Shown::WhenCut)];
+        if approval.is_worded() {
+            let handle = self.agents.get(approval.agent).map(|agent| self.agent_handle(agent)).unwrap_or_default();
+            let mut answer =
+                Button::new("answer", format!("tell {handle}"), ButtonStyle::Plain).shown(Shown::WhenWhole);
+            answer.asks_why = true;
+            buttons.push(answer);
+            buttons.push(Button::new("decline", &deny, ButtonStyle::Plain));
+            return buttons;
+        }
         if approval.takes(false, Reach::Once) {
             buttons.push(Button::new("deny", &deny, ButtonStyle::Plain));
         }

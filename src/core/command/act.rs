@@ -220,7 +220,13 @@ pub(super) fn tell(f: &mut Fold<'_>, call: &Call) -> Outcome {
         return Err(missing(call, 1));
     }
     able(f, &[agent], Verb::Tell)?;
-    Ok(ask(f, call, &[agent], &Order::Tell { text: text::clip(words, MAX_TELL) }))
+    let text = text::clip(words, MAX_TELL);
+    // An agent that waits for words has asked for these.
+    let order = match f.w.worded_question(agent) {
+        Some(asked) => Order::Answer { question: asked.external.clone(), text },
+        None => Order::Tell { text },
+    };
+    Ok(ask(f, call, &[agent], &order))
 }
 
 /// A task, or what an agent does, goes to another agent, or on with another model.
@@ -365,14 +371,18 @@ fn ask_back(f: &mut Fold<'_>, call: &Call, verb: Verb, agent: Ix<Agent>) -> Reas
 fn ask(f: &mut Fold<'_>, call: &Call, agents: &[Ix<Agent>], order: &Order) -> Answer {
     let mut ids = Vec::new();
     for agent in agents {
-        // A new run belongs to no session that there is.
-        let sessions = if matches!(order, Order::Spawn { .. }) { vec![None] } else { f.w.live_sessions(*agent) };
+        let sessions = match order {
+            // A new run belongs to no session that there is.
+            Order::Spawn { .. } => vec![None],
+            Order::Answer { .. } => vec![f.w.worded_question(*agent).and_then(|asked| asked.session)],
+            _ => f.w.live_sessions(*agent),
+        };
         for session in sessions {
             ids.push(f.control_agent(*agent, session, order.clone(), &call.who.person));
         }
     }
     let words = match order {
-        Order::Tell { text } | Order::Spawn { text, .. } => Some(text.clone()),
+        Order::Tell { text } | Order::Answer { text, .. } | Order::Spawn { text, .. } => Some(text.clone()),
         _ => None,
     };
     let reassign = match order {

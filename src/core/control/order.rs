@@ -41,6 +41,13 @@ pub enum Order {
         /// The words.
         text: String,
     },
+    /// Words from a person that answer a question.
+    Answer {
+        /// The question's identity in the runtime.
+        question: String,
+        /// The words.
+        text: String,
+    },
     /// Another agent, or another model, shall do it.
     Reassign {
         /// The task; what the agent does now when none is named.
@@ -71,7 +78,7 @@ impl Order {
             Self::Pause => Verb::Pause,
             Self::Resume => Verb::Resume,
             Self::Kill => Verb::Kill,
-            Self::Tell { .. } => Verb::Tell,
+            Self::Tell { .. } | Self::Answer { .. } => Verb::Tell,
             Self::Reassign { .. } => Verb::Reassign,
             Self::Spawn { .. } => Verb::Spawn,
         }
@@ -210,5 +217,12 @@ pub enum ControlResult {
     Failed {
         /// What went wrong.
         error: String,
+    },
+    /// A decision came too late: somebody there was first, and what they decided holds.
+    Overruled {
+        /// `approved`, `denied` or `expired`; otherwise the question was taken back.
+        outcome: String,
+        /// Who, as far as is known. Hostile.
+        by: Option<String>,
     },
 }

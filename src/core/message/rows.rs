@@ -45,8 +45,10 @@ pub fn action_headline<'a>(tool: &'a str, input: &'a Value) -> Cow<'a, str> {
     about.map_or(tool.into(), |about| format!("{tool} {about}").into())
 }
 
+/// A command, or a question that is all there is.
 fn command(input: &Value) -> Option<&str> {
-    input.get("command").and_then(Value::as_str)
+    let question = || input.as_object().filter(|input| input.len() == 1)?.get("question");
+    input.get("command").or_else(question).and_then(Value::as_str)
 }
 
 /// The name of an argument, in quotes unless it is a plain word.

@@ -126,6 +126,9 @@ pub struct ApprovalView {
     pub code: String,
     /// `pending`, `approved`, `denied`, `expired`, `cancelled` or `superseded`.
     pub state: String,
+    /// Words answer it: nothing would run.
+    #[serde(default)]
+    pub asks: bool,
     /// Who asks.
     pub who: Who,
     /// Tool.

@@ -191,8 +191,8 @@ impl Fold<'_> {
     /// Work shows that an agent runs, whatever it last said.
     pub(super) fn works(&mut self, about: &About, event: &Event) {
         let is_over = about.session.and_then(|ix| self.w.sessions[ix].ended).is_some_and(|end| about.time <= end);
-        if is_over {
-            // Late news of what was done before the session ended.
+        if is_over || about.recalled {
+            // Late news of what was done before the session ended, or nobody knows until when.
             return;
         }
         if let Some(session) = about.session {

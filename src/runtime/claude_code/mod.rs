@@ -197,7 +197,9 @@ impl Runtime for ClaudeCode {
         match &call.order {
             Order::Decide { approval, .. } => Some(For::Approval(approval.clone())),
             Order::Resume | Order::Kill => Some(For::Session(call.session.clone().unwrap_or_default())),
-            Order::Pause | Order::Tell { .. } | Order::Reassign { .. } | Order::Spawn { .. } => None,
+            Order::Pause | Order::Tell { .. } | Order::Answer { .. } | Order::Reassign { .. } | Order::Spawn { .. } => {
+                None
+            }
         }
     }
 
@@ -226,7 +228,7 @@ impl Runtime for ClaudeCode {
                 0 => ControlResult::Waiting,
                 _ => confirmed(receipt::STOPPED),
             },
-            Order::Pause | Order::Tell { .. } => ControlResult::Waiting,
+            Order::Pause | Order::Tell { .. } | Order::Answer { .. } => ControlResult::Waiting,
             Order::Reassign { .. } => ControlResult::Failed { error: "Claude Code has no reassign".into() },
             Order::Spawn { .. } => {
                 ControlResult::Failed { error: "Claude Code is not called, and begins no run".into() }

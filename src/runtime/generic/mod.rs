@@ -143,6 +143,9 @@ fn payload(call: &ControlCall) -> Value {
             });
         }
         Order::Tell { text } => body["message"] = json!({ "from": "user", "text": text }),
+        Order::Answer { question, text } => {
+            body["message"] = json!({ "from": "user", "text": text, "answers": question });
+        }
         Order::Reassign { task, to, model } => {
             let named = |id: &Option<String>| id.as_ref().map(|id| json!({ "id": id }));
             body["reassign"] = json!({ "task": named(task), "to": named(to) });

@@ -162,8 +162,8 @@ pub fn outcome(answer: &Value, verdict: Verdict, memory: &Memory) -> ControlResu
     if answer["applied"] == true || as_wanted {
         return ControlResult::Confirmed { receipt: receipt::ANSWERED.into() };
     }
-    let by = by.map_or_else(String::new, |by| format!(" by {by}"));
-    ControlResult::Failed { error: format!("it was {status} there first{by}") }
+    let outcome = if status == "allowed" { Ask::APPROVED.to_owned() } else { status };
+    ControlResult::Overruled { outcome, by }
 }
 
 /// What a refusal of `approval.resolve` means.

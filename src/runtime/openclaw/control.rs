@@ -5,11 +5,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Link, OpenClaw, Trouble, approval};
+use super::{Link, OpenClaw, Trouble, approval, question};
 use crate::core::control::{ControlCall, ControlResult, Order, Verdict, receipt};
 use crate::core::digest::Digest;
 use crate::core::text;
-use crate::runtime::openclaw::wire::Refusal;
+use crate::runtime::openclaw::wire::{NAME, Refusal};
 
 /// Messages among which ours is looked for.
 const LOOK_BACK: usize = 50;
@@ -27,11 +27,15 @@ impl OpenClaw {
         let session = call.session.clone().unwrap_or_else(|| self.memory(|memory| memory.session_of(&call.agent)));
         match &call.order {
             Order::Decide { approval, verdict, reach, stop, .. } => {
-                let params = json!({
-                    "id": approval, "kind": approval::kind_of(approval),
-                    "decision": approval::decision(*verdict, *reach),
-                });
-                let decided = self.decide(params, *verdict).await?;
+                let decided = if let Some(id) = question::id_of(approval) {
+                    self.decline(id).await?
+                } else {
+                    let params = json!({
+                        "id": approval, "kind": approval::kind_of(approval),
+                        "decision": approval::decision(*verdict, *reach),
+                    });
+                    self.decide(params, *verdict).await?
+                };
                 if *stop {
                     self.abort(&session).await?;
                 }
@@ -49,6 +53,7 @@ impl OpenClaw {
                 self.say(&session, text, &self.key(call)?).await?;
                 Ok(confirmed(receipt::GIVEN))
             }
+            Order::Answer { question, text } => self.answer(call, question, text).await,
             Order::Resume => self.resume(call, &session).await,
             Order::Spawn { text, model } => {
                 self.begin(call, &call.agent, text, model.as_deref()).await?;
@@ -72,6 +77,38 @@ impl OpenClaw {
         match self.call("approval.resolve", params).await {
             Ok(answer) => Ok(self.memory(|memory| approval::outcome(&answer, verdict, memory))),
             Err(Trouble::Refused(refusal)) => Ok(approval::refused(&refusal, verdict)),
+            Err(other) => Err(trouble(other)),
+        }
+    }
+
+    /// Answers a question, once: whether it has this answer already is looked up first. What is said in its session
+    /// otherwise would be heard only when nobody waits for an answer any more.
+    async fn answer(&self, call: &ControlCall, open: &str, said: &str) -> Carried {
+        let id = question::id_of(open).unwrap_or(open);
+        let key = self.key(call)?;
+        let stands = self.call("question.get", json!({ "id": id })).await;
+        let asked = match stands {
+            Ok(answer) => answer["question"].clone(),
+            Err(Trouble::Refused(refusal)) => return Err(question::refused(&refusal)),
+            Err(other) => return Err(trouble(other)),
+        };
+        if asked["resolvedBy"] == key.as_str() {
+            return Ok(confirmed(receipt::GIVEN));
+        }
+        let answers = question::answers(&asked, said).map_err(|error| ControlResult::Failed { error })?;
+        let params = json!({ "id": id, "answers": answers, "resolvedBy": key });
+        match self.call("question.resolve", params).await {
+            Ok(_) => Ok(confirmed(receipt::GIVEN)),
+            Err(Trouble::Refused(refusal)) => Err(question::refused(&refusal)),
+            Err(other) => Err(trouble(other)),
+        }
+    }
+
+    /// Declines to answer a question.
+    async fn decline(&self, id: &str) -> Carried {
+        match self.call("question.resolve", json!({ "id": id, "cancel": true, "resolvedBy": NAME })).await {
+            Ok(_) => Ok(confirmed(receipt::ANSWERED)),
+            Err(Trouble::Refused(refusal)) if question::is_over(&refusal) => Ok(confirmed(receipt::NOBODY_WAITS)),
             Err(other) => Err(trouble(other)),
         }
     }

@@ -6,9 +6,9 @@
 
 use serde_json::Value;
 
-use super::approval;
 use super::memory::Memory;
 use super::wire::{Frame, at};
+use super::{approval, question};
 use crate::core::digest::{self, Digest};
 use crate::core::event::{AgentRef, Author, Event, EventKind, Fault, MAX_ID, SessionRef, ToolCall, Usage};
 use crate::core::money::Micros;
@@ -58,6 +58,8 @@ pub fn events(frame: &Frame, memory: &mut Memory, connection: &str) -> Vec<Event
         }
         "exec.approval.requested" | "plugin.approval.requested" => approval::requested(about, memory),
         "exec.approval.resolved" | "plugin.approval.resolved" => approval::resolved(about, memory),
+        "question.requested" => question::requested(about, memory),
+        "question.resolved" => question::ended(about, None).into_iter().collect(),
         "cron" => cron(about),
         "task" => task(about),
         name if LEFT_OUT.contains(&name) => Vec::new(),
@@ -244,14 +246,38 @@ fn of_chat(about: &Value, memory: &mut Memory) -> Vec<Event> {
     vec![found]
 }
 
+/// The identity of a call of a model. Live, in the history of a session and in the gateway's accounts, where no message
+/// has a name, a call is told with the transcript that it stands in and the millisecond in which it ended.
+pub fn call_id(transcript: &str, ended: i64) -> String {
+    format!("call/{transcript}/{ended}")
+}
+
 /// What one answer of a model has used. A session's row has the sums of its last run alone; the messages have each.
 pub fn usage(message: &Value, about: &Value, memory: &mut Memory) -> Option<Event> {
     let used = &message["usage"];
     if message["role"] != "assistant" || !used.is_object() {
         return None;
     }
+    let usage = amounts(used, &used["cost"]["total"])?;
+    let by_name = || words(&about["messageId"]).or_else(|| words(&message["__openclaw"]["id"]));
+    let id = match (words(&about["sessionId"]), message["timestamp"].as_i64()) {
+        (Some(transcript), Some(ended)) => call_id(&transcript, ended),
+        _ => format!("message/{}", by_name()?),
+    };
+    let found = Event {
+        model: words(&message["model"]),
+        provider: words(&message["provider"]),
+        usage: Some(usage),
+        ..event(EventKind::ModelCall, about, id, at(&message["timestamp"]))
+    };
+    seen(memory, &found);
+    Some(found)
+}
+
+/// Tokens under the gateway's names, and dollars; nothing where nothing was used.
+pub fn amounts(used: &Value, dollars: &Value) -> Option<Usage> {
     let count = |name: &str| used[name].as_u64().unwrap_or(0);
-    let cost = used.pointer("/cost/total").and_then(Value::as_f64).and_then(Micros::from_dollars);
+    let cost = dollars.as_f64().and_then(Micros::from_dollars);
     let usage = Usage {
         input_tokens: count("input"),
         output_tokens: count("output"),
@@ -261,18 +287,7 @@ pub fn usage(message: &Value, about: &Value, memory: &mut Memory) -> Option<Even
         cost: cost.filter(|cost| *cost > Micros(0)),
         cumulative: false,
     };
-    if usage.tokens().total() == 0 && usage.cost.is_none() {
-        return None;
-    }
-    let id = words(&about["messageId"]).or_else(|| words(&message["__openclaw"]["id"]))?;
-    let found = Event {
-        model: words(&message["model"]),
-        provider: words(&message["provider"]),
-        usage: Some(usage),
-        ..event(EventKind::ModelCall, about, format!("message/{id}"), at(&message["timestamp"]))
-    };
-    seen(memory, &found);
-    Some(found)
+    Some(usage).filter(|usage| usage.tokens().total() > 0 || usage.cost.is_some())
 }
 
 /// `sessions.changed`: where an agent was last. What happens in a session is told by its runs, of whose sums the row has

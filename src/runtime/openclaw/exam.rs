@@ -1,29 +1,33 @@
 //! What a look at the gateway shows, for `sereno doctor` and `sereno connect`: whether it lets us in, and what we may.
 
-use super::Settings;
 use super::identity::Identity;
 use super::socket::Socket;
 use super::wire::{ADMIN, Hello};
+use super::{DEVICE, DEVICE_TOKEN, Settings};
 use crate::exam::{Exam, Finding};
-use crate::runtime::Ended;
+use crate::runtime::{Ended, Kept};
 
 /// What is needed for what, and the scope that brings it.
-const NEEDED: [(&str, &str); 3] = [
+const NEEDED: [(&str, &str); 4] = [
     ("operator.read", "its agents are seen"),
     ("operator.write", "agents are told, stopped and begun"),
     ("operator.approvals", "questions are decided"),
+    ("operator.questions", "questions that words answer are seen and answered"),
 ];
 
-/// Connects once, and says what came of it.
-pub async fn examine(settings: &Settings, secret: Option<String>) -> Exam {
-    let identity = secret.as_deref().and_then(Identity::from_hex);
-    if !settings.is_local && identity.is_none() {
-        let what = "this device is not known there yet";
-        let remedy = "start sereno, which makes its key, and approve it there with `openclaw devices approve`";
-        return Exam::only(Finding::doubtful(what, remedy));
-    }
-    let identity = identity.filter(|_| !settings.is_local);
-    match Socket::open(settings, identity.as_ref(), settings.token.reveal(), &[ADMIN]).await {
+/// Connects once as [`Runtime::listen`](crate::runtime::Runtime::listen) does, and says what came of it.
+pub async fn examine(settings: &Settings, kept: &Kept) -> Exam {
+    let identity = kept.get(DEVICE).and_then(|secret| Identity::from_hex(secret));
+    let opened = match identity {
+        _ if settings.is_local => Socket::open(settings, None, settings.token.reveal(), &[ADMIN]).await,
+        Some(identity) => settings.open_as(&identity, kept.get(DEVICE_TOKEN).map_or("", String::as_str)).await,
+        None => {
+            let what = "this device is not known there yet";
+            let remedy = "start sereno, which makes its key, and approve it there with `openclaw devices approve`";
+            return Exam::only(Finding::doubtful(what, remedy));
+        }
+    };
+    match opened {
         Ok(socket) => {
             let findings = of_hello(&socket.hello);
             socket.close().await;

@@ -3,12 +3,14 @@
 //! Over it come the events of all its agents, and go our decisions and orders; after each new connection what happened
 //! meanwhile is asked for. Observed with 2026.9.6. It has no pause: a run is aborted, and told to go on later.
 
+pub mod account;
 mod approval;
 mod control;
 pub mod decode;
 mod exam;
 mod identity;
 pub mod memory;
+pub mod question;
 mod reconcile;
 mod socket;
 pub mod wire;
@@ -26,7 +28,7 @@ use self::socket::{Heard, Socket};
 use self::wire::{ADMIN, Refusal};
 use super::hold::For;
 use super::secret::Secret;
-use super::{AgentScope, BadBody, DEVICE, Decoded, Ended, Inbound, Intake, Refused, Runtime, Verified};
+use super::{AgentScope, BadBody, Decoded, Ended, Inbound, Intake, Kept, Refused, Runtime, Verified};
 use crate::clock::{random_hex, within};
 use crate::core::control::{ControlCall, ControlResult};
 use crate::core::event::Event;
@@ -35,6 +37,8 @@ use crate::core::time::Ts;
 use crate::exam::Exam;
 pub use identity::Identity;
 
+/// The secret from which the device is made that we are to a gateway on another machine.
+const DEVICE: &str = "device";
 /// The token that a gateway has given to that device.
 const DEVICE_TOKEN: &str = "device_token";
 /// What tells our idempotency keys from those of another store.
@@ -61,6 +65,22 @@ pub struct Settings {
     pub hook_tokens: Vec<Secret>,
     /// Of which agents it is heard.
     pub agents: AgentScope,
+}
+
+impl Settings {
+    /// Makes a connection as a device. One that was approved has a token of its own, which outlives the shared one. It
+    /// comes first: a gateway soon hears nobody who says a wrong one again and again.
+    async fn open_as(&self, identity: &Identity, own: &str) -> Result<Socket, Ended> {
+        let open = |token| Socket::open(self, Some(identity), token, &[ADMIN]);
+        let shared = self.token.reveal();
+        if own.is_empty() {
+            return open(shared).await;
+        }
+        match open(own).await {
+            Err(Ended::Refused(_)) => open(shared).await,
+            opened => opened,
+        }
+    }
 }
 
 /// A request for whoever holds the socket.
@@ -142,18 +162,8 @@ impl OpenClaw {
         let kept = intake.secret(DEVICE, &fresh).await?;
         let identity =
             Identity::from_hex(&kept).ok_or_else(|| Ended::Refused("the key of this device is damaged".into()))?;
-        // A device that was approved has a token of its own, which outlives the shared one. It comes first: a gateway
-        // soon hears nobody who says a wrong one again and again.
         let own = intake.secret(DEVICE_TOKEN, "").await?;
-        let open = |token| Socket::open(&self.settings, Some(&identity), token, &[ADMIN]);
-        let opened = match own.as_str() {
-            "" => open(shared).await,
-            own => match open(own).await {
-                Err(Ended::Refused(_)) => open(shared).await,
-                opened => opened,
-            },
-        };
-        let socket = opened?;
+        let socket = self.settings.open_as(&identity, &own).await?;
         if let Some(own) = &socket.hello.device_token {
             intake.keep(DEVICE_TOKEN, own).await?;
         }
@@ -269,14 +279,21 @@ impl Runtime for OpenClaw {
         self.set_link(Some(Link { calls: sender, origin }));
         let linked = Linked(self);
         intake.connected().await;
-        let ended = self.converse(&mut socket, &mut calls, intake).await;
+        let ended = tokio::select! {
+            ended = self.converse(&mut socket, &mut calls, intake) => ended,
+            ended = self.account(intake) => ended,
+        };
         drop(linked);
         socket.close().await;
         ended
     }
 
-    async fn examine(&self, secret: Option<String>) -> Exam {
-        exam::examine(&self.settings, secret).await
+    fn secrets(&self) -> &'static [&'static str] {
+        &[DEVICE, DEVICE_TOKEN]
+    }
+
+    async fn examine(&self, kept: &Kept) -> Exam {
+        exam::examine(&self.settings, kept).await
     }
 
     async fn control(&self, call: &ControlCall, _now: Ts) -> ControlResult {

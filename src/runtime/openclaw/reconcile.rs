@@ -1,6 +1,6 @@
 //! After each new connection: what happened while there was none, asked for and told once.
 //!
-//! Everything has the identity under which it would have been heard live, so what was heard already counts no second
+//! What was spent meanwhile is accounted for later, when the connection stands. Everything has the identity under which it would have been heard live, so what was heard already counts no second
 //! time. Events that come meanwhile are taken before the list that they came before, which is newer than they are.
 
 use serde_json::{Value, json};
@@ -8,16 +8,13 @@ use serde_json::{Value, json};
 use super::decode::{self, checked, end_id, event, words};
 use super::socket::Socket;
 use super::wire::{Refusal, at};
-use super::{OpenClaw, approval};
+use super::{OpenClaw, approval, question};
 use crate::core::event::{AgentRef, Event, EventKind, Fault};
-use crate::core::time::{Span, Ts};
+use crate::core::time::Span;
 use crate::runtime::{Ended, Intake};
 
 /// Sessions that are looked at.
 const SESSIONS: usize = 200;
-/// Sessions whose newest messages are read for what they have used, and how many messages.
-const HISTORIES: usize = 50;
-const MESSAGES: usize = 100;
 /// What lies further back is not looked up.
 const BACK: Span = Span::hours(24);
 
@@ -28,6 +25,7 @@ impl OpenClaw {
         let agents = self.ask(socket, intake, "agents.list", json!({})).await?.unwrap_or_else(nothing);
         self.store(agents["agents"].as_array().into_iter().flatten().filter_map(agent).collect(), intake).await?;
         self.questions(socket, intake).await?;
+        self.worded_questions(socket, intake).await?;
         self.sessions(socket, intake).await
     }
 
@@ -61,7 +59,7 @@ impl OpenClaw {
         }
         let known = |id: &String| open.iter().any(|asked| asked["id"] == id.as_str());
         let here = intake.open_questions().await?;
-        for id in here.into_iter().filter(|id| !known(id)) {
+        for id in here.into_iter().filter(|id| !known(id) && question::id_of(id).is_none()) {
             let said = self.ask(socket, intake, "approval.get", json!({ "id": id })).await?;
             let ended = match &said {
                 Ok(answer) => {
@@ -82,7 +80,33 @@ impl OpenClaw {
         self.store(asked, intake).await
     }
 
-    /// Sessions as they stand, and what they have used.
+    /// The same of questions that words answer. A gateway that was started anew remembers none.
+    async fn worded_questions(&self, socket: &mut Socket, intake: &dyn Intake) -> Result<(), Ended> {
+        let list = match self.ask(socket, intake, "question.list", json!({})).await? {
+            Ok(list) => list,
+            Err(refusal) => {
+                without(refusal);
+                return Ok(());
+            }
+        };
+        let open: Vec<&Value> = list["questions"].as_array().into_iter().flatten().collect();
+        for here in intake.open_questions().await? {
+            let Some(id) = question::id_of(&here).filter(|id| !open.iter().any(|asked| asked["id"] == *id)) else {
+                continue;
+            };
+            let ended = match self.ask(socket, intake, "question.get", json!({ "id": id })).await? {
+                Ok(answer) => question::ended(&answer["question"], None),
+                Err(_) => question::ended(&json!({ "id": id, "status": "cancelled" }), None),
+            };
+            self.store(ended.into_iter().filter_map(checked).collect(), intake).await?;
+        }
+        let asked = self.memory(|memory| {
+            open.iter().flat_map(|asked| question::requested(asked, memory)).filter_map(checked).collect()
+        });
+        self.store(asked, intake).await
+    }
+
+    /// Sessions as they stand.
     async fn sessions(&self, socket: &mut Socket, intake: &dyn Intake) -> Result<(), Ended> {
         let list =
             self.ask(socket, intake, "sessions.list", json!({ "limit": SESSIONS })).await?.unwrap_or_else(nothing);
@@ -98,24 +122,7 @@ impl OpenClaw {
                 }
             }
         });
-        self.store(states, intake).await?;
-        for row in rows.iter().take(HISTORIES) {
-            let Some(key) = row["key"].as_str() else { continue };
-            let params = json!({ "sessionKey": key, "limit": MESSAGES });
-            let history = self.ask(socket, intake, "chat.history", params).await?.unwrap_or_else(nothing);
-            self.store(self.used(row, &history, since), intake).await?;
-        }
-        Ok(())
-    }
-
-    /// What the messages of a session have used since some time.
-    fn used(&self, row: &Value, history: &Value, since: Ts) -> Vec<Event> {
-        let about = json!({ "sessionKey": row["key"], "agentId": row["agentId"] });
-        let messages = history["messages"].as_array().into_iter().flatten();
-        let recent = messages.filter(|message| at(&message["timestamp"]).is_some_and(|at| at >= since));
-        self.memory(|memory| {
-            recent.filter_map(|message| decode::usage(message, &about, memory)).filter_map(checked).collect()
-        })
+        self.store(states, intake).await
     }
 }
 

@@ -19,6 +19,9 @@ on_both![
     a_decision_without_a_connection_is_told_later,
     what_was_decided_while_the_connection_was_lost_is_asked_for,
     an_answer_that_was_lost_is_asked_for_and_not_guessed,
+    what_two_decided_while_the_connection_was_lost_is_the_gateways_word,
+    a_rule_for_good_is_made_where_it_was_offered,
+    a_plugin_asks_and_is_decided,
 ];
 
 const HALF_AN_HOUR: i64 = 1_800_000;
@@ -88,14 +91,15 @@ async fn two_decide_at_once_and_the_gateways_word_counts(db: Database) {
         asked["resolver"] = json!({ "kind": "runtime", "id": "control-ui" });
     });
     ana.taps(&scene, &yes).await;
-    let text = card_says(&scene, &ana, "⚠️").await;
-    assert!(text.contains("it was denied there first by control-ui"), "{text}");
-    // The event comes after all: what stands there is what the card says.
+    let text = card_says(&scene, &ana, "Rejected · claw").await;
+    assert!(text.contains("control-ui") && !text.contains("⚠️"), "{text}");
+    // The event comes after all, and says no more than that.
     gateway.emit(
         "exec.approval.resolved",
         json!({ "id": "q1", "decision": "deny", "resolvedBy": "control-ui", "request": {} }),
     );
-    card_says(&scene, &ana, "Rejected · claw").await;
+    scene.settle().await;
+    assert_eq!(card_says(&scene, &ana, "Rejected · claw").await, text);
     shows(&scene, &ana, "/agents", "🟢 main").await;
     scene.finish(&[]).await;
 }
@@ -178,5 +182,63 @@ async fn an_answer_that_was_lost_is_asked_for_and_not_guessed(db: Database) {
     let text = card_says(&scene, &ana, "Approved by ana").await;
     assert!(!text.contains("⚠️"), "{text}");
     assert_eq!(decided(&gateway).await, "allowed");
+    scene.finish(&["broke"]).await;
+}
+
+async fn what_two_decided_while_the_connection_was_lost_is_the_gateways_word(db: Database) {
+    let (scene, gateway) = start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    asked(&scene, &gateway, &ana).await;
+    let yes = ana.card(&scene, "approval").await.yes();
+    gateway.drops();
+    cut(&scene).await;
+    assert_eq!(ana.taps(&scene, &yes).await.0, 200);
+    card_says(&scene, &ana, "Approved by ana").await;
+    gateway.decides("q1", "deny", "laptop");
+    again(&scene, &gateway).await;
+    scene.advance(Span::mins(1)).await;
+    let text = card_says(&scene, &ana, "Rejected · claw").await;
+    assert!(!text.contains("⚠️") && !text.contains("ana"), "what holds is what it says, and whose word it is: {text}");
+    assert_eq!(decided(&gateway).await, "denied");
+    let decided = scene.audit("approval.denied").await;
+    assert_eq!((decided.len(), scene.audit("approval.approved").await.len()), (1, 1), "both are proved: {decided:?}");
+    shows(&scene, &ana, "/approvals", "Nothing waits").await;
+    scene.finish(&["broke"]).await;
+}
+
+async fn a_rule_for_good_is_made_where_it_was_offered(db: Database) {
+    let (scene, gateway) = start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    gateway.runs(KEY, "run-1");
+    gateway.asks_for(KEY, "run-1", "q1", "git status", HALF_AN_HOUR, &["allow-once", "allow-always", "deny"]);
+    card_says(&scene, &ana, "git status").await;
+    let always = ana.card(&scene, "approval").await.token("✅ Always");
+    assert_eq!(ana.taps(&scene, &always).await.0, 200);
+    assert_eq!(decided(&gateway).await, "allowed");
+    card_says(&scene, &ana, "Approved by ana").await;
+    assert_eq!(gateway.calls("approval.resolve")[0]["decision"], "allow-always");
+    scene.finish(&[]).await;
+}
+
+async fn a_plugin_asks_and_is_decided(db: Database) {
+    let (scene, gateway) = start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    gateway.runs(KEY, "run-1");
+    gateway.plugin_asks("plugin:1", "Send 40 mails <script>");
+    let text = card_says(&scene, &ana, "Send 40 mails").await;
+    assert!(text.contains("It cannot be undone.") && text.contains("send_mail"), "{text}");
+    let no = ana.card(&scene, "approval").await.no();
+    assert_eq!(ana.taps(&scene, &no).await.0, 200);
+    gateway.until("it is decided there", |memory| memory.approvals["plugin:1"]["status"] == "denied").await;
+    card_says(&scene, &ana, "Rejected by ana").await;
+    assert_eq!(gateway.calls("approval.resolve")[0]["kind"], "plugin");
+
+    gateway.plugin_asks("plugin:2", "Send one mail");
+    card_says(&scene, &ana, "Send one mail").await;
+    gateway.drops();
+    cut(&scene).await;
+    gateway.decides("plugin:2", "allow-once", "laptop");
+    again(&scene, &gateway).await;
+    card_says(&scene, &ana, "Approved · claw").await;
     scene.finish(&["broke"]).await;
 }

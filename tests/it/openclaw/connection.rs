@@ -1,9 +1,9 @@
 //! The connection: lost, refused, interrupted; and what is known after it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sereno::core::time::Span;
 
-use super::fake::{Gateway, TOKEN};
+use super::fake::{Gateway, NOW, TOKEN};
 use super::scene::{KEY, again, connected, cut, eventually, settings, shows, start};
 use crate::database::{Database, on_both};
 use crate::scene::{Scene, Standing};
@@ -19,6 +19,7 @@ on_both![
     a_restart_of_sereno_counts_nothing_twice,
     a_retry_of_the_provider_is_trouble_before_it_is_an_error,
     a_burst_is_counted_whole,
+    a_cron_job_is_told_once_over_the_connection_and_by_its_webhook,
 ];
 
 async fn a_run_is_seen_live_and_its_cost_counts_once(db: Database) {
@@ -192,5 +193,39 @@ async fn a_burst_is_counted_whole(db: Database) {
     shows(&scene, &ana, "/agents", "✅ main").await;
     shows(&scene, &ana, "/cost", "$2.00").await;
     assert_eq!(gateway.look(|memory| memory.greeted), 1, "it has kept up");
+    scene.finish(&[]).await;
+}
+
+/// What the gateway posts.
+async fn posts(scene: &Scene, token: &str, body: &Value) -> (u16, Value) {
+    let answer = scene.client.post(scene.url("/hooks/claw")).bearer_auth(token).json(body).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+}
+
+async fn a_cron_job_is_told_once_over_the_connection_and_by_its_webhook(db: Database) {
+    let (scene, gateway) = start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    let finished = |at: i64, status: &str| {
+        json!({
+            "jobId": "job-1", "action": "finished", "job": { "id": "job-1", "name": "nightly report", "agentId": "main" },
+            "runAtMs": at, "durationMs": 1500, "status": status, "summary": "12 mails were sent",
+            "error": if status == "error" { json!("no route to host") } else { json!(null) },
+            "sessionKey": "agent:main:cron:job-1",
+        })
+    };
+    gateway.emit("cron", finished(NOW, "ok"));
+    shows(&scene, &ana, "/logs main", "nightly report · ok: 12 mails were sent").await;
+    let (status, said) = posts(&scene, "cron", &finished(NOW, "ok")).await;
+    assert_eq!((status, &said["duplicates"]), (200, &json!(1)), "{said}");
+    let logs = shows(&scene, &ana, "/logs main", "nightly report").await;
+    assert_eq!(logs.matches("nightly report").count(), 1, "{logs}");
+    // The webhook may be first, or the only one.
+    let (status, said) = posts(&scene, "cron", &finished(NOW + 60_000, "error")).await;
+    assert_eq!((status, &said["accepted"]), (202, &json!(1)), "{said}");
+    gateway.emit("cron", finished(NOW + 60_000, "error"));
+    let errors = shows(&scene, &ana, "/errors", "cron_failed").await;
+    assert!(errors.contains("main") && !errors.contains("2×"), "{errors}");
+    let (status, said) = posts(&scene, TOKEN, &finished(NOW, "ok")).await;
+    assert_eq!(status, 401, "the gateway's own token is not the webhook's: {said}");
     scene.finish(&[]).await;
 }

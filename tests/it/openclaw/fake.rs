@@ -14,6 +14,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
+use super::accounts::{accounts, spent, transcript};
 use crate::scene::PATIENCE;
 use sereno::clock::within;
 use sereno::runtime::openclaw::wire::{Challenge, signed};
@@ -55,7 +56,13 @@ pub struct Memory {
     pub calls: Vec<(String, Value)>,
     pub sessions: BTreeMap<String, Value>,
     pub messages: BTreeMap<String, Vec<Value>>,
+    /// All that a session has ever said, also before it was begun anew or deleted.
+    pub transcripts: BTreeMap<String, Vec<Value>>,
+    /// How often sums are asked for before they are fresh.
+    pub stale: u32,
     pub approvals: BTreeMap<String, Value>,
+    /// Questions that words answer.
+    pub questions: BTreeMap<String, Value>,
     /// The next answer to this method is lost with the connection.
     pub lost: Option<String>,
     /// A method that is refused, and why.
@@ -93,7 +100,10 @@ impl Gateway {
             calls: Vec::new(),
             sessions: BTreeMap::new(),
             messages: BTreeMap::new(),
+            transcripts: BTreeMap::new(),
+            stale: 0,
             approvals: BTreeMap::new(),
+            questions: BTreeMap::new(),
             lost: None,
             refused: None,
             keys: BTreeSet::new(),
@@ -211,20 +221,42 @@ impl Gateway {
 
     /// An answer of the model.
     pub fn answers(&self, key: &str, text: &str, cost: f64) {
+        self.answered(key, text, cost, NOW);
+    }
+
+    /// An answer that the model gave at about some time, in milliseconds.
+    pub fn answered(&self, key: &str, text: &str, cost: f64, time: i64) {
         let message = self.change(|memory| {
             memory.made += 1;
             let id = format!("message-{}", memory.made);
             let message = json!({
                 "role": "assistant", "content": [{ "type": "text", "text": text }], "provider": "fake", "model": "fake-1",
                 "usage": { "input": 1000, "output": 50, "cacheRead": 200, "cacheWrite": 0, "cost": { "total": cost } },
-                "timestamp": NOW, "__openclaw": { "id": id },
+                "timestamp": time + i64::from(memory.made), "__openclaw": { "id": id },
             });
             memory.messages.entry(key.to_owned()).or_default().push(message.clone());
+            memory.transcripts.entry(key.to_owned()).or_default().push(message.clone());
             message
         });
         let agent = key.split(':').nth(1).unwrap();
-        let payload = json!({ "sessionKey": key, "agentId": agent, "message": message, "messageId": message["__openclaw"]["id"] });
+        let payload = json!({
+            "sessionKey": key, "sessionId": transcript(key), "agentId": agent, "message": message,
+            "messageId": message["__openclaw"]["id"],
+        });
         self.tell("session.message", payload);
+    }
+
+    /// A session is begun anew: its transcript goes on, and what was said is not shown any more.
+    pub fn resets(&self, key: &str) {
+        self.change(|memory| memory.messages.insert(key.to_owned(), Vec::new()));
+    }
+
+    /// A session is deleted: only its accounts are left.
+    pub fn deletes(&self, key: &str) {
+        self.change(|memory| {
+            memory.sessions.remove(key);
+            memory.messages.remove(key);
+        });
     }
 
     /// A run ends well.
@@ -292,17 +324,36 @@ impl Gateway {
 
     /// An agent asks whether a command may run.
     pub fn asks(&self, key: &str, run: &str, id: &str, command: &str, lives: i64) {
+        self.asks_for(key, run, id, command, lives, &["allow-once", "deny"]);
+    }
+
+    /// The same, with what may be decided.
+    pub fn asks_for(&self, key: &str, run: &str, id: &str, command: &str, lives: i64, allowed: &[&str]) {
         let agent = key.split(':').nth(1).unwrap();
         let asked = json!({
             "id": id, "approvalKind": "exec", "status": "pending", "createdAtMs": NOW, "expiresAtMs": NOW + lives,
             "request": {
                 "command": command, "cwd": "/srv/claw", "host": "gateway", "agentId": agent, "sessionKey": key, "runId": run,
-                "toolCallId": format!("call-{id}"), "allowedDecisions": ["allow-once", "deny"], "systemRunPlan": null,
+                "toolCallId": format!("call-{id}"), "allowedDecisions": allowed, "systemRunPlan": null,
             },
         });
         self.change(|memory| memory.approvals.insert(id.to_owned(), asked.clone()));
         self.of_run(key, run, "tool", json!({ "phase": "start", "name": "exec", "toolCallId": format!("call-{id}"), "args": { "command": command } }));
         self.tell("exec.approval.requested", asked);
+    }
+
+    /// A plugin asks.
+    pub fn plugin_asks(&self, id: &str, title: &str) {
+        let asked = json!({
+            "id": id, "approvalKind": "plugin", "status": "pending", "createdAtMs": NOW, "expiresAtMs": NOW + 600_000,
+            "request": {
+                "title": title, "description": "It cannot be undone.", "severity": "warning", "pluginId": "mailer",
+                "toolName": "send_mail", "agentId": "main", "sessionKey": "agent:main:main",
+                "allowedDecisions": ["allow-once", "deny"],
+            },
+        });
+        self.change(|memory| memory.approvals.insert(id.to_owned(), asked.clone()));
+        self.tell("plugin.approval.requested", asked);
     }
 
     /// Somebody decides, if nobody has.
@@ -331,7 +382,8 @@ impl Gateway {
         });
         let payload =
             json!({ "id": id, "decision": decision, "resolvedBy": by, "ts": NOW + 5, "request": asked["request"] });
-        self.tell("exec.approval.resolved", payload);
+        let kind = if id.starts_with("plugin:") { "plugin" } else { "exec" };
+        self.tell(&format!("{kind}.approval.resolved"), payload);
     }
 
     async fn talk(&self, socket: &mut Socket) -> Option<()> {
@@ -431,12 +483,13 @@ impl Gateway {
                 strict(params, &["limit"])?;
                 Ok(self.look(|memory| json!({ "sessions": memory.sessions.values().collect::<Vec<_>>() })))
             }
-            "exec.approval.list" => {
-                let open =
-                    |memory: &Memory| memory.approvals.values().filter(|a| a["status"] == "pending").cloned().collect();
+            "exec.approval.list" | "plugin.approval.list" => {
+                let kind = method.split('.').next().unwrap();
+                let is_open = |asked: &&Value| asked["status"] == "pending" && asked["approvalKind"] == kind;
+                let open = |memory: &Memory| memory.approvals.values().filter(is_open).cloned().collect();
                 Ok(Value::Array(self.look(open)))
             }
-            "plugin.approval.list" => Ok(json!([])),
+            "question.list" | "question.get" | "question.resolve" => self.of_questions(method, params),
             "approval.get" => {
                 strict(params, &["id"])?;
                 let id = params["id"].as_str().unwrap();
@@ -452,14 +505,27 @@ impl Gateway {
                 Ok(self.decides(id, params["decision"].as_str().unwrap(), "sereno"))
             }
             "chat.history" => {
-                strict(params, &["sessionKey", "limit"])?;
+                strict(params, &["sessionKey", "limit", "offset"])?;
                 Ok(self.look(|memory| {
                     let aborted = memory.sessions.get(&key).map(|row| row["abortedLastRun"].clone());
+                    let all = memory.messages.get(&key).cloned().unwrap_or_default();
+                    let number = |name: &str| usize::try_from(params[name].as_u64().unwrap_or(0)).unwrap();
+                    let end = all.len().saturating_sub(number("offset"));
+                    let start = end.saturating_sub(number("limit"));
                     json!({
-                        "messages": memory.messages.get(&key).cloned().unwrap_or_default(),
+                        "messages": all[start..end], "sessionId": transcript(&key),
+                        "nextOffset": (start > 0).then(|| all.len() - start),
                         "pendingInputs": { "items": [] }, "sessionInfo": { "abortedLastRun": aborted },
                     })
                 }))
+            }
+            "sessions.usage" => {
+                strict(params, &["agentScope", "mode", "startDate", "endDate", "limit"])?;
+                Ok(self.change(spent))
+            }
+            "sessions.usage.timeseries" => {
+                strict(params, &["key", "agentId"])?;
+                Ok(self.look(|memory| accounts(memory, &key)))
             }
             "chat.abort" => {
                 strict(params, &["sessionKey"])?;
@@ -476,6 +542,60 @@ impl Gateway {
             }
             "sessions.patch" => strict(params, &["key", "model"]).map(|()| json!({ "ok": true })),
             other => Err(json!({ "code": "INVALID_REQUEST", "message": format!("unknown method: {other}") })),
+        }
+    }
+
+    /// An agent asks something that words answer, as one or more questions.
+    pub fn wonders(&self, key: &str, id: &str, questions: Value) {
+        let agent = key.split(':').nth(1).unwrap();
+        let asked = json!({
+            "id": id, "questions": questions, "agentId": agent, "sessionKey": key, "runId": "run-1", "createdAtMs": NOW,
+            "expiresAtMs": NOW + 900_000, "status": "pending",
+        });
+        self.change(|memory| memory.questions.insert(id.to_owned(), asked.clone()));
+        self.tell("question.requested", asked);
+    }
+
+    /// Somebody answers, or declines to.
+    pub fn answered_by(&self, params: &Value) -> Result<Value, Value> {
+        let id = params["id"].as_str().unwrap();
+        let said = self.change(|memory| {
+            let asked = memory.questions.get_mut(id).ok_or_else(|| over("QUESTION_NOT_FOUND"))?;
+            if asked["status"] != "pending" {
+                return Err(over("QUESTION_ALREADY_TERMINAL"));
+            }
+            let answered = params["cancel"] != true;
+            asked["status"] = json!(if answered { "answered" } else { "cancelled" });
+            asked["answers"] = params["answers"].clone();
+            asked["resolvedBy"] = params["resolvedBy"].clone();
+            let mut said = json!({ "id": id, "status": asked["status"] });
+            if answered {
+                said["answers"] = params["answers"].clone();
+            }
+            Ok(said)
+        })?;
+        self.tell("question.resolved", said.clone());
+        Ok(json!({ "status": said["status"] }))
+    }
+
+    /// Questions that words answer.
+    fn of_questions(&self, method: &str, params: &Value) -> Result<Value, Value> {
+        match method {
+            "question.list" => {
+                strict(params, &[])?;
+                let open = |asked: &&Value| asked["status"] == "pending";
+                Ok(self
+                    .look(|memory| json!({ "questions": memory.questions.values().filter(open).collect::<Vec<_>>() })))
+            }
+            "question.get" => {
+                strict(params, &["id"])?;
+                let asked = self.look(|memory| memory.questions.get(params["id"].as_str().unwrap()).cloned());
+                asked.map(|asked| json!({ "question": asked })).ok_or_else(|| over("QUESTION_NOT_FOUND"))
+            }
+            _ => {
+                strict(params, &["id", "answers", "cancel", "resolvedBy"])?;
+                self.answered_by(params)
+            }
         }
     }
 
@@ -531,6 +651,11 @@ fn strict(params: &Value, known: &[&str]) -> Result<(), Value> {
         }
         None => Ok(()),
     }
+}
+
+/// Why a question is not answered.
+fn over(reason: &str) -> Value {
+    json!({ "code": "INVALID_REQUEST", "message": "question is over", "details": { "reason": reason } })
 }
 
 fn not_found() -> Value {

@@ -3,9 +3,13 @@
 pub mod device;
 pub mod fake;
 
+mod accounts;
 mod approvals;
 mod connection;
 mod control;
 mod frames;
+mod money;
+mod questions;
 mod recordings;
+mod replicas;
 mod scene;

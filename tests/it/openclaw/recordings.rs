@@ -1,6 +1,10 @@
 //! Frames as they were recorded from OpenClaw 2026.9.6, and what each of them decodes to.
 
 use serde_json::Value;
+use sereno::core::event::Event;
+use sereno::core::money::{Micros, Tokens};
+use sereno::core::time::Ts;
+use sereno::runtime::openclaw::account::{Spent, in_accounts, is_fresh};
 use sereno::runtime::openclaw::decode;
 use sereno::runtime::openclaw::memory::Memory;
 use sereno::runtime::openclaw::wire::{Challenge, Frame, Hello, Refusal, signed};
@@ -20,6 +24,9 @@ const RECORDINGS: [(&str, &str); 4] = [
 const GREETING: &str = include_str!("../../fixtures/openclaw/connect-cli-device.json");
 const BAD_TOKEN: &str = include_str!("../../fixtures/openclaw/connect-fail-badtoken.json");
 const CRON: &str = include_str!("../../fixtures/openclaw/cron-webhook-request.json");
+
+/// Accounts of a gateway: as it first told them, and when it had added up; and some of the calls live.
+const USAGE: &str = include_str!("../../fixtures/openclaw/usage.json");
 
 /// Frames of a recording in one direction.
 pub fn frames(recording: &str, direction: &str) -> Vec<Value> {
@@ -74,6 +81,38 @@ fn a_device_signs_what_the_gateway_has_accepted() {
     like(&identity.public_key(), &device["publicKey"]);
     like(&identity.sign(&text), &device["signature"]);
     assert!(Identity::from_hex("short").is_none());
+}
+
+#[test]
+fn a_call_has_the_same_identity_live_and_in_the_accounts_of_a_session_that_was_begun_anew() {
+    let recorded: Value = serde_json::from_str(USAGE).unwrap();
+    assert!(!is_fresh(&recorded["refreshing"]) && is_fresh(&recorded["fresh"]));
+    let rows =
+        |answer: &Value| answer["sessions"].as_array().unwrap().iter().filter_map(Spent::read).collect::<Vec<_>>();
+    let accounts = |answer: &str, key: &str| {
+        let at = recorded[answer]["sessions"].as_array().unwrap().iter().position(|row| row["key"] == key).unwrap();
+        in_accounts(&recorded["timeseries"][key], &rows(&recorded[answer])[at], Ts(0))
+    };
+    let told = accounts("fresh", "agent:main:three");
+    let live = recorded["live"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|frame| decode::events(&Frame::read(&frame.to_string()).unwrap(), &mut Memory::default(), "c"));
+    let ids = |events: &[Event]| events.iter().map(|event| event.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&told), ids(&live.collect::<Vec<_>>()));
+    let (call, usage) = (&told[0], told[0].usage.unwrap());
+    assert_eq!(
+        (call.model.as_deref(), call.provider.as_deref(), usage.cost),
+        (Some("fake-1"), Some("fake"), Some(Micros(4002)))
+    );
+    assert_eq!(usage.tokens(), Tokens { input: 1034, output: 56, cache_read: 200, cache_write: 0 });
+    assert_eq!(told.len(), 4);
+    assert!(
+        accounts("refreshing", "agent:main:one").is_empty(),
+        "a sum that is older than the accounts settles nothing"
+    );
+    assert_eq!(accounts("fresh", "agent:main:one").len(), 2);
 }
 
 #[test]

@@ -189,6 +189,12 @@ pub async fn shows(sereno: &Sereno, command: &str, words: &str) -> String {
     .await
 }
 
+/// Tokens and cost of today.
+async fn spent(sereno: &Sereno) -> (Value, Value) {
+    let total = sereno.say("abel", "/cost").await["content"]["total"].clone();
+    (total["tokens"].clone(), total["cost"].clone())
+}
+
 pub const ROOT: &str = "[api.tokens.root]\ntoken = \"token-of-root\"\nrole = \"admin\"\n";
 
 /// Somebody else who operates the gateway: decides what is asked, or aborts whoever asks, as its own programs do.
@@ -287,12 +293,18 @@ async fn questions_of_the_real_gateway_are_decided_by_whoever_is_first() {
     shows(&sereno, "/agents", "⏹ main").await;
     orders(&sereno, "/kill claw/other yes").await;
     shows(&sereno, "/agents", "⏹ other").await;
-    sereno.end();
     knows_our_device(&gateway).await;
 
-    // Another sereno at the same gateway, which waits for nobody.
-    let sereno = Sereno::start(&format!("{}{ROOT}[approvals]\ntimeout = \"5s\"\n", runtime(&gateway)));
-    sereno.shows("/agents", "other").await;
+    // Another sereno at the same gateway, which waits for nobody. It knows what was spent before it came.
+    let other = Sereno::start(&format!("{}{ROOT}[approvals]\ntimeout = \"5s\"\n", runtime(&gateway)));
+    other.shows("/agents", "other").await;
+    until(RUN, "both know of the same money", async || {
+        let theirs = spent(&other).await;
+        (theirs == spent(&sereno).await).then_some(())
+    })
+    .await;
+    sereno.end();
+    let sereno = other;
     begin(&sereno, "RUN:touch expired").await;
     let code = sereno.question().await;
     shows(&sereno, &format!("/why {code}"), "nobody decided in time").await;

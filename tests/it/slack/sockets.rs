@@ -144,7 +144,7 @@ async fn the_window_brings_the_words_of_a_no(db: Database) {
     taken(&scene, &fake, &fake.tap("D1234", "U1234", &card, "💬")).await;
     fake.until("a window is open", |memory| memory.views.len() == 1).await;
     let (_, view) = fake.memory().views[0].clone();
-    assert_eq!(view["blocks"][0]["label"]["text"], "¿Por qué?");
+    assert_eq!(view["blocks"][0]["label"]["text"], "Tus palabras");
     assert_eq!(view["submit"]["text"], "Enviar");
     assert!(scene.fleet.calls().is_empty(), "nothing is decided by opening a window");
     let words = fake.words("U1234", "hoy es viernes\n<!channel>");

@@ -81,7 +81,7 @@ test('a rejection carries its reason to the agent', async () => {
   await sereno.report(question('Debugger', 'rm -rf build/'));
   await waiting(ben).getByRole('button', { name: 'Reject + why' }).click();
   const dialog = ben.page.getByRole('dialog');
-  await dialog.getByText('Why? The agent reads it.').waitFor();
+  await dialog.getByText('Your words: the agent reads them.').waitFor();
   await ben.page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'hidden' });
   assert.equal(await waiting(ben).count(), 1, 'thinking better of it decides nothing');
