@@ -34,9 +34,27 @@ const MAX_OPEN: u32 = 10;
 const RESULT_WITHIN: Span = Span::hours(2);
 
 impl World {
-    /// What an agent has asked last that words answer.
-    pub fn worded_question(&self, agent: Ix<Agent>) -> Option<&Approval> {
-        self.approvals.values().rev().find(|a| a.agent == agent && a.is_pending() && a.is_worded())
+    /// What an agent asks that words answer.
+    ///
+    /// # Errors
+    /// When there are several: words must not answer another one than they were meant for.
+    pub fn worded_question(&self, agent: Ix<Agent>) -> Result<Option<&Approval>, Reason> {
+        let asked: Vec<&Approval> =
+            self.approvals.values().filter(|a| a.agent == agent && a.is_pending() && a.is_worded()).collect();
+        match asked.as_slice() {
+            [] => Ok(None),
+            [asked] => Ok(Some(asked)),
+            several => Err(Reason::Ambiguous {
+                what: "approval".into(),
+                name: self.agent_handle(&self.agents[agent]),
+                candidates: several.iter().map(|asked| asked.code.clone()).collect(),
+            }),
+        }
+    }
+
+    /// The session in which an agent asked a question.
+    pub fn asked_in(&self, agent: Ix<Agent>, question: &str) -> Option<Ix<Session>> {
+        self.approvals.values().rev().find(|a| a.agent == agent && a.external == question)?.session
     }
 
     /// The session that holds a grant.
@@ -175,10 +193,9 @@ impl Fold<'_> {
         };
         let (card, why) = self.tell(draft, &labels, Audience::Deciders);
         let at = self.at;
-        let handle = self.w.agents.get(agent).map(|agent| self.w.agent_handle(agent)).unwrap_or_default();
         if let Some(approval) = self.w.approvals.get_mut(&number) {
-            let reply =
-                if approval.is_worded() { format!("tell {handle}") } else { format!("deny {} why:", approval.code) };
+            let code = &approval.code;
+            let reply = if approval.is_worded() { format!("tell {code}") } else { format!("deny {code} why:") };
             approval.card = Some(card);
             for reason in why {
                 approval.trail.push(at, reason);

@@ -74,9 +74,7 @@ impl World {
         let approve = format!("approve {code} digest:{digest}");
         let mut buttons = vec![Button::new("show", format!("show {code}"), ButtonStyle::Plain).shown(Shown::WhenCut)];
         if approval.is_worded() {
-            let handle = self.agents.get(approval.agent).map(|agent| self.agent_handle(agent)).unwrap_or_default();
-            let mut answer =
-                Button::new("answer", format!("tell {handle}"), ButtonStyle::Plain).shown(Shown::WhenWhole);
+            let mut answer = Button::new("answer", format!("tell {code}"), ButtonStyle::Plain).shown(Shown::WhenWhole);
             answer.asks_why = true;
             buttons.push(answer);
             buttons.push(Button::new("decline", &deny, ButtonStyle::Plain));

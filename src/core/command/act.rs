@@ -212,8 +212,9 @@ fn refuse_questions(f: &mut Fold<'_>, call: &Call, agents: &[Ix<Agent>]) {
 }
 
 pub(super) fn tell(f: &mut Fold<'_>, call: &Call) -> Outcome {
-    needed(call, 0)?;
-    let agent = f.w.agent_named(call.line.word(0).unwrap_or_default())?;
+    let named = needed(call, 0)?;
+    let asked = f.w.approval_by_code(named).filter(|asked| asked.is_worded());
+    let agent = asked.map_or_else(|| f.w.agent_named(named), |asked| Ok(asked.agent))?;
     call.who.check_all(f.w, &[agent])?;
     let words = after_words(&call.line.raw, 1);
     if words.trim().is_empty() {
@@ -221,8 +222,10 @@ pub(super) fn tell(f: &mut Fold<'_>, call: &Call) -> Outcome {
     }
     able(f, &[agent], Verb::Tell)?;
     let text = text::clip(words, MAX_TELL);
-    // An agent that waits for words has asked for these.
-    let order = match f.w.worded_question(agent) {
+    // Words for a question answer that one and no other; an agent that asks one has asked for these.
+    let asked = asked.map_or_else(|| f.w.worded_question(agent), |asked| Ok(Some(asked)))?;
+    let order = match asked {
+        Some(asked) if !asked.is_pending() => return Err(asked.already()),
         Some(asked) => Order::Answer { question: asked.external.clone(), text },
         None => Order::Tell { text },
     };
@@ -374,7 +377,7 @@ fn ask(f: &mut Fold<'_>, call: &Call, agents: &[Ix<Agent>], order: &Order) -> An
         let sessions = match order {
             // A new run belongs to no session that there is.
             Order::Spawn { .. } => vec![None],
-            Order::Answer { .. } => vec![f.w.worded_question(*agent).and_then(|asked| asked.session)],
+            Order::Answer { question, .. } => vec![f.w.asked_in(*agent, question)],
             _ => f.w.live_sessions(*agent),
         };
         for session in sessions {

@@ -12,6 +12,7 @@ on_both![
     words_answer_a_question_once_also_when_the_answer_is_lost,
     a_number_or_a_tap_picks_what_was_offered,
     questions_that_are_asked_together_are_answered_together,
+    words_answer_the_question_that_they_are_meant_for,
     whoever_declines_lets_it_go_on,
     what_is_answered_there_is_over_here,
     what_asks_for_a_secret_is_not_for_a_chat,
@@ -40,7 +41,7 @@ async fn words_answer_a_question_once_also_when_the_answer_is_lost(db: Database)
     let card = victor.card(&scene, "approval").await;
     let text = card.text();
     assert!(text.starts_with("⏳ main pregunta: Which colour? 1. Red (warm) 2."), "{text}");
-    assert!(text.contains("contesta: /tell main") && text.contains("seguirá sin respuesta"), "{text}");
+    assert!(text.contains("contesta: /tell ") && text.contains("seguirá sin respuesta"), "{text}");
     assert_eq!(card.labels(), ["💬 Contestar", "❌ Sin respuesta"]);
     shows(&scene, &victor, "/agents", "⏳ main").await;
     gateway.change(|memory| memory.lost = Some("question.resolve".into()));
@@ -92,6 +93,39 @@ async fn questions_that_are_asked_together_are_answered_together(db: Database) {
     gateway.until("it is answered", |memory| memory.questions["ask_2"]["status"] == "answered").await;
     assert_eq!(answer(&gateway, "ask_2"), json!({ "colour": ["Red"], "size": ["S", "L"] }));
     card_says(&scene, &victor, "Red; S, L").await;
+    scene.finish(&[]).await;
+}
+
+async fn words_answer_the_question_that_they_are_meant_for(db: Database) {
+    let (scene, gateway) = start(db, "").await;
+    let victor = wonders(&scene, &gateway).await;
+    let first = victor.card(&scene, "approval").await.token("💬");
+    let sizes = json!([{ "questionId": "size", "header": "Size", "question": "Which size?", "options": [] }]);
+    gateway.runs("agent:main:other", "run-2");
+    gateway.wonders("agent:main:other", "ask_2", sizes);
+    let text = card_says(&scene, &victor, "Which size?").await;
+    let (_, code) = text.split_once("/tell ").expect("it says how to answer it");
+    let code = code.split(' ').next().unwrap().to_owned();
+    // Of two that are open, words for the agent answer neither.
+    let (_, said) = victor.says(&scene, "/tell main red").await;
+    assert!(said.contains(&code), "{said}");
+    victor.posts(&scene, "/act", json!({ "token": first, "why": "1" })).await;
+    gateway.until("it is answered", |memory| memory.questions["ask_1"]["status"] == "answered").await;
+    assert_eq!(answer(&gateway, "ask_1"), json!({ "colour": ["Red"] }));
+    eventually("its card says so", async || {
+        scene.settle().await;
+        victor.cards(&scene).await.iter().any(|card| card.text().starts_with("✅ Contestado · claw"))
+    })
+    .await;
+    // An old tap is for what it showed, and never for what is asked now.
+    let (_, said) = victor.posts(&scene, "/act", json!({ "token": first, "why": "small" })).await;
+    assert!(said.starts_with("Ya "), "{said}");
+    assert_eq!(gateway.look(|memory| memory.questions["ask_2"]["status"].clone()), "pending");
+    victor.says(&scene, &format!("/tell {code} large")).await;
+    gateway.until("it is answered", |memory| memory.questions["ask_2"]["status"] == "answered").await;
+    assert_eq!(answer(&gateway, "ask_2"), json!({ "size": ["large"] }));
+    assert_eq!(gateway.calls("question.resolve").len(), 2);
+    scene.settle().await;
     scene.finish(&[]).await;
 }
 
