@@ -1,7 +1,8 @@
 //! After each new connection: what happened while there was none, asked for and told once.
 //!
-//! What was spent meanwhile is accounted for later, when the connection stands. Everything has the identity under which it would have been heard live, so what was heard already counts no second
-//! time. Events that come meanwhile are taken before the list that they came before, which is newer than they are.
+//! Everything has the identity under which it would have been heard live, so what was heard already counts no second
+//! time. Events that come meanwhile are taken before the list that they came before, which is newer than they are. What
+//! was spent meanwhile is accounted for later, when the connection stands.
 
 use serde_json::{Value, json};
 
@@ -96,7 +97,10 @@ impl OpenClaw {
             };
             let ended = match self.ask(socket, intake, "question.get", json!({ "id": id })).await? {
                 Ok(answer) => question::ended(&answer["question"], None),
-                Err(_) => question::ended(&json!({ "id": id, "status": "cancelled" }), None),
+                Err(refusal) if question::is_over(&refusal) => {
+                    question::ended(&json!({ "id": id, "status": "cancelled" }), None)
+                }
+                Err(_) => None,
             };
             self.store(ended.into_iter().filter_map(checked).collect(), intake).await?;
         }
