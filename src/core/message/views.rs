@@ -127,7 +127,7 @@ pub struct ApprovalView {
     /// `pending`, `approved`, `denied`, `expired`, `cancelled` or `superseded`.
     pub state: String,
     /// Words answer it: nothing would run.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asks: bool,
     /// Who asks.
     pub who: Who,
