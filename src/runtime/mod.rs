@@ -297,8 +297,7 @@ pub trait Runtime: Send + Sync {
 
     /// Looks at what the runtime says of us, and changes nothing but what it does itself when somebody connects. `kept`
     /// is what the store keeps of [`Runtime::secrets`].
-    async fn examine(&self, kept: &Kept) -> Exam {
-        let _ = kept;
+    async fn examine(&self, _kept: &Kept) -> Exam {
         Exam::default()
     }
 

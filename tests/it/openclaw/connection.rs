@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sereno::core::time::Span;
 
 use super::fake::{Gateway, NOW, TOKEN};
-use super::scene::{KEY, again, connected, cut, eventually, settings, shows, start};
+use super::scene::{KEY, again, connected, cut, eventually, settings, shows, spent_and_cut, start};
 use crate::database::{Database, on_both};
 use crate::scene::{Scene, Standing};
 
@@ -38,13 +38,7 @@ async fn a_run_is_seen_live_and_its_cost_counts_once(db: Database) {
 }
 
 async fn what_happened_while_the_connection_was_lost_is_told_once(db: Database) {
-    let (scene, gateway) = start(db, "").await;
-    let ana = scene.visitor("ana").await;
-    gateway.runs(KEY, "run-1");
-    gateway.answers(KEY, "before", 0.25);
-    shows(&scene, &ana, "/cost", "$0.25").await;
-    gateway.drops();
-    cut(&scene).await;
+    let (scene, gateway, ana) = spent_and_cut(db).await;
     gateway.answers(KEY, "meanwhile", 0.50);
     gateway.ends(KEY, "run-1", "done while you were away");
     gateway.runs("agent:worker2:main", "run-2");

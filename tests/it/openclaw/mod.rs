@@ -3,7 +3,6 @@
 pub mod device;
 pub mod fake;
 
-mod accounts;
 mod approvals;
 mod connection;
 mod control;

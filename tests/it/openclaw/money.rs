@@ -3,7 +3,7 @@
 use sereno::core::time::Span;
 
 use super::fake::{Gateway, NOW, TOKEN};
-use super::scene::{KEY, again, connected, cut, eventually, settings, shows, start};
+use super::scene::{KEY, again, connected, eventually, settings, shows, spent_and_cut};
 use crate::database::{Database, on_both};
 use crate::scene::Scene;
 
@@ -39,13 +39,7 @@ async fn what_was_spent_before_counts_for_its_own_time(db: Database) {
 }
 
 async fn more_than_a_page_is_counted_once(db: Database) {
-    let (scene, gateway) = start(db, "").await;
-    let ana = scene.visitor("ana").await;
-    gateway.runs(KEY, "run-1");
-    gateway.answers(KEY, "before", 0.25);
-    shows(&scene, &ana, "/cost", "$0.25").await;
-    gateway.drops();
-    cut(&scene).await;
+    let (scene, gateway, ana) = spent_and_cut(db).await;
     for _ in 0..450 {
         gateway.answers(KEY, "meanwhile", 0.01);
     }
@@ -61,13 +55,7 @@ async fn more_than_a_page_is_counted_once(db: Database) {
 }
 
 async fn what_a_session_used_counts_also_when_it_is_gone(db: Database) {
-    let (scene, gateway) = start(db, "").await;
-    let ana = scene.visitor("ana").await;
-    gateway.runs(KEY, "run-1");
-    gateway.answers(KEY, "before", 0.25);
-    shows(&scene, &ana, "/cost", "$0.25").await;
-    gateway.drops();
-    cut(&scene).await;
+    let (scene, gateway, ana) = spent_and_cut(db).await;
     gateway.answers(KEY, "meanwhile", 0.50);
     gateway.resets(KEY);
     gateway.answers(KEY, "in the session that was begun anew", 1.0);

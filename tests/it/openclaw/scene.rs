@@ -38,6 +38,18 @@ pub async fn connected(scene: &Scene, gateway: &Gateway, times: u32) {
     scene.settle().await;
 }
 
+/// A run that has spent $0.25 when the connection is lost, and somebody who has seen it.
+pub async fn spent_and_cut(db: Database) -> (Scene, Gateway, Visitor) {
+    let (scene, gateway) = start(db, "").await;
+    let ana = scene.visitor("ana").await;
+    gateway.runs(KEY, "run-1");
+    gateway.answers(KEY, "before", 0.25);
+    shows(&scene, &ana, "/cost", "$0.25").await;
+    gateway.drops();
+    cut(&scene).await;
+    (scene, gateway, ana)
+}
+
 /// Waits until sereno knows that the connection is gone.
 pub async fn cut(scene: &Scene) {
     eventually("sereno knows that the connection is gone", async || {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fake::Memory;
+use super::Memory;
 
 /// The transcript of a session.
 pub fn transcript(key: &str) -> String {
